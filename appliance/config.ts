@@ -1,0 +1,160 @@
+/**
+ * Every option of the appliance: the slices that the parts get. (The table with units, defaults, bounds and reasons follows the slices.)
+ */
+
+/** Where a TCP service listens. Port 0: any free one. */
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 … 65535. */
+  readonly port: number;
+}
+
+/** PEM texts. */
+export interface TlsIdentity {
+  readonly certificateChain: string;
+  readonly privateKey: string;
+}
+
+/** Names of the XMPP hosts (signaling.md 6.1, docker's layout). */
+export interface XmppDomains {
+  /** `meet.jitsi`: the domain that clients log in to. */
+  readonly domain: string;
+  /** `auth.meet.jitsi`: service accounts. */
+  readonly auth: string;
+  /** `muc.meet.jitsi`: meeting rooms. */
+  readonly muc: string;
+  /** `internal-muc.meet.jitsi`: breweries. */
+  readonly internalMuc: string;
+  /** `focus.meet.jitsi`: what clients ask for a conference. */
+  readonly focus: string;
+  /** `hidden.meet.jitsi`: recorders. */
+  readonly hidden: string;
+}
+
+/** How a service's login verifies the server (design.md 3). */
+export type ServerTrust =
+  | { readonly kind: "ca" /** PEM of the root(s). */; readonly certificates: string }
+  | { readonly kind: "pin" /** SHA-256 of the server's certificate, lower-case hex. */; readonly sha256: string }
+  | { readonly kind: "insecure" };
+
+/** One XMPP login of a service. */
+export interface ServiceLogin {
+  readonly host: string;
+  readonly port: number;
+  readonly domain: string;
+  readonly user: string;
+  readonly password: string;
+  readonly resource?: string;
+  readonly tls: ServerTrust;
+}
+
+export interface XmppLimits {
+  /** Bytes of one stanza from a service connection. */
+  readonly serviceStanzaBytes: number;
+  /** Bytes of one stanza from a client. */
+  readonly clientStanzaBytes: number;
+  readonly depth: number;
+  readonly attributes: number;
+  /** Per client connection. */
+  readonly bytesPerSecond: number;
+  readonly stanzasPerSecond: number;
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  readonly rooms: number;
+  readonly occupantsPerRoom: number;
+  readonly roomsPerUser: number;
+  /** Seconds that a lost client's session hibernates. */
+  readonly resumeSeconds: number;
+  /** Seconds that a lost service's session hibernates when it asked for resumption. */
+  readonly serviceResumeSeconds: number;
+}
+
+export interface ServiceAccount {
+  readonly user: string;
+  readonly domain: string;
+  readonly password: string;
+  /** Owner of every room, may create rooms. */
+  readonly admin: boolean;
+}
+
+export interface XmppConfig {
+  readonly domains: XmppDomains;
+  /** 5222. */
+  readonly c2s: ListenAddress;
+  /** 5280: BOSH and WebSocket, plain HTTP for the gateway. */
+  readonly http: ListenAddress;
+  readonly tls: TlsIdentity;
+  readonly accounts: readonly ServiceAccount[];
+  readonly limits: XmppLimits;
+  /** Full JIDs' account that clients see as the focus: `focus@auth.meet.jitsi`. */
+  readonly focusAccount: string;
+  /** STUN and TURN services announced by XEP-0215. */
+  readonly externalServices: readonly ExternalService[];
+}
+
+export interface ExternalService {
+  readonly type: "stun" | "turn" | "turns";
+  readonly host: string;
+  readonly port: number;
+  readonly transport: "udp" | "tcp";
+  /** Shared secret for time-limited TURN credentials. */
+  readonly secret?: string;
+}
+
+export interface FocusConfig {
+  readonly login: ServiceLogin;
+  readonly domains: XmppDomains;
+  /** Full room JID. */
+  readonly brewery: string;
+  /** 8888. */
+  readonly http: ListenAddress;
+  /** External component login (XEP-0114) for a server without a client proxy. */
+  readonly component?: { readonly host: string; readonly port: number; readonly secret: string };
+  /** Whether offers carry a data content (design.md 3). */
+  readonly sctp: "off" | "on" | "fallback";
+  readonly minParticipants: number;
+  readonly maxSsrcsPerParticipant: number;
+  readonly maxParticipants: number;
+}
+
+export interface BridgeConfig {
+  /** Logins to XMPP servers whose brewery it joins. */
+  readonly login: ServiceLogin;
+  readonly brewery: string;
+  /** 10000; the same on every suitable address. */
+  readonly mediaPort: number;
+  /** Addresses to bind and advertise; empty: all suitable ones of this machine. */
+  readonly mediaAddresses: readonly string[];
+  /** Without it the media port drops what does not come from this machine (design.md 5). */
+  readonly lan: boolean;
+  /** 8080. */
+  readonly http: ListenAddress;
+  /** 9090. */
+  readonly colibri: ListenAddress;
+  /** Host (and port) that clients reach the bridge channel at: `wss://<this>/colibri-ws/<serverId>/…`. */
+  readonly channelHost: string;
+  readonly serverId: string;
+  readonly region?: string;
+  readonly sctp: boolean;
+  /** 0: everybody is forwarded. */
+  readonly loudestSpeakers: number;
+  readonly srtpProvider: "auto" | "libcrypto" | "scalar" | "node";
+}
+
+export interface GatewayConfig {
+  readonly https: ListenAddress;
+  readonly http: ListenAddress;
+  readonly tls: TlsIdentity;
+  /** Host names and addresses that requests may name. */
+  readonly hosts: readonly string[];
+  /** Built pages. */
+  readonly staticFolder: string;
+  readonly domains: XmppDomains;
+  /** `http://127.0.0.1:5280`. */
+  readonly xmppHttp: string;
+  /** `http://127.0.0.1:8888`. */
+  readonly focusHttp: string;
+  /** Server id of a bridge → `http://host:port` of its colibri-ws. */
+  readonly bridges: Readonly<Record<string, string>>;
+  readonly focusAccount: string;
+}
