@@ -92,16 +92,30 @@ export type MediaCommand =
       readonly feedbackSsrcs: { readonly audio: number; readonly video: number };
     }
   | { readonly type: "remove-conference"; readonly conference: number }
-  | { readonly type: "add-endpoint"; readonly endpoint: EndpointIndex; readonly conference: number }
+  /**
+   * `ssrcRewriting` (absent: false): the receiver hears a microphone only after an `audio-ssrc` has given it a slot (bridge.md 4.6); until then
+   * `audio-heard` asks for one.
+   */
+  | {
+      readonly type: "add-endpoint";
+      readonly endpoint: EndpointIndex;
+      readonly conference: number;
+      readonly ssrcRewriting?: boolean;
+    }
   /** Answered by `endpoint-removed` once nothing in the loop refers to it. */
   | { readonly type: "remove-endpoint"; readonly endpoint: EndpointIndex }
-  /** The loop answers Binding requests that carry these (RFC 8489 short-term) from accepted addresses itself. */
+  /**
+   * The loop answers by itself Binding requests from accepted addresses whose USERNAME is `localUfrag:remoteUfrag`, whose integrity holds and whose
+   * role attribute is the opposite of ours; everything else (another ufrag, a role conflict, USE-CANDIDATE from a path that is not selected) goes up as
+   * `datagram`. A later command replaces an earlier one. `controlling` (absent: true) is our role.
+   */
   | {
       readonly type: "ice-credentials";
       readonly endpoint: EndpointIndex;
       readonly localUfrag: string;
       readonly localPwd: string;
       readonly remoteUfrag: string;
+      readonly controlling?: boolean;
     }
   /** Packets from this address belong to the endpoint: an integrity-checked Binding request or response has come from it. */
   | { readonly type: "accept-address"; readonly endpoint: EndpointIndex; readonly path: Path }
@@ -141,13 +155,15 @@ export type MediaCommand =
       readonly all: boolean;
       readonly sources: readonly SourceIndex[];
     }
-  /** Outgoing SSRC of a microphone at one receiver (rewriting mode); without it the source's own. */
+  /** Outgoing SSRC of a microphone at one receiver (rewriting mode); 0 takes it away; without it the source's own. */
   | {
       readonly type: "audio-ssrc";
       readonly receiver: EndpointIndex;
       readonly source: SourceIndex;
       readonly ssrc: number;
     }
+  /** The dominant speaker, who is heard whatever `loudest` says; endpoint −1: nobody. */
+  | { readonly type: "dominant-speaker"; readonly conference: number; readonly endpoint: EndpointIndex | -1 }
   /** Table group of product.md W31: nobody hears their own table. 0: none. */
   | { readonly type: "table"; readonly endpoint: EndpointIndex; readonly table: number }
   | { readonly type: "request-key-frame"; readonly source: SourceIndex }
@@ -173,6 +189,11 @@ export interface LayerState {
   readonly bitrateBps: number;
 }
 
+export interface EndpointLevels {
+  readonly endpoint: EndpointIndex;
+  readonly levels: readonly number[];
+}
+
 export type MediaEvent =
   | {
       readonly type: "ready";
@@ -189,15 +210,18 @@ export type MediaEvent =
       readonly path: Path;
       readonly bytes: Uint8Array;
     }
-  /** Loudest level (0 … 127, 127 = loudest, i.e. 127 − RFC 6464 value) per speaking endpoint since the last event; at most every 100 ms. */
-  | { readonly type: "levels"; readonly levels: readonly (readonly [EndpointIndex, number])[] }
+  /**
+   * Audio levels (0 … 127, 127 = loudest, i.e. 127 − RFC 6464 value) of every packet since the last event, oldest first, per endpoint that sent any: what
+   * speaker detection counts is packets (bridge.md 5.6), so none may be merged. At most every 100 ms, at most 32 per endpoint (the newest are kept).
+   */
+  | { readonly type: "levels"; readonly levels: readonly EndpointLevels[] }
   /** Which layers of a video source are alive; at most once a second per source and on change. */
   | { readonly type: "layers"; readonly source: SourceIndex; readonly layers: readonly LayerState[] }
   /** Milliseconds since each listed endpoint last sent RTP/RTCP or an answered consent check; once a second. */
   | { readonly type: "activity"; readonly idleMs: readonly (readonly [EndpointIndex, number])[] }
   /** Round-trip time to an endpoint in ms, from its receiver reports. */
   | { readonly type: "round-trip"; readonly endpoint: EndpointIndex; readonly rttMs: number }
-  /** First audio packet of a source toward a receiver in rewriting mode: needs a slot. */
+  /** Audio of this source would go to receivers in rewriting mode that have no slot for it; repeated at most once a second while that is so. */
   | { readonly type: "audio-heard"; readonly source: SourceIndex }
   /** Bandwidth estimate toward a receiver. */
   | { readonly type: "estimate"; readonly endpoint: EndpointIndex; readonly bandwidthBps: number }
