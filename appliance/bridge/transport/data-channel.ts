@@ -1,0 +1,2 @@
+import type { RandomBytes } from "./random.ts";
+export type DataChannelFactory = (random: RandomBytes) => never;
