@@ -23,7 +23,6 @@ declare module "ltx" {
     cnode<T extends Node>(child: T): T;
     append(...children: Node[]): void;
     remove(child: Node | string, xmlns?: string): this;
-    clone(): Element;
     toString(): string;
     root(): Element;
     up(): Element;

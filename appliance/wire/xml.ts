@@ -4,7 +4,7 @@
  *
  * Namespaces: write `xmlns` on every element that has one of its own (signaling.md 1.3), never prefixes.
  */
-import { Element, parse as ltxParse } from "ltx";
+import { Element, clone as ltxClone, parse as ltxParse } from "ltx";
 
 export { Element };
 
@@ -63,7 +63,7 @@ export const is = (element: Element, name: string, ns?: string): boolean =>
   element.getName() === name && (ns === undefined || element.getNS() === ns);
 
 /** A deep copy without a parent. */
-export const clone = (element: Element): Element => element.clone();
+export const clone = (element: Element): Element => ltxClone(element);
 
 /** A whole document or stanza; undefined when it is not well-formed. Bounded by the caller (length) and here (depth 64). */
 export function parse(source: string): Element | undefined {
