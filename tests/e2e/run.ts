@@ -1,0 +1,81 @@
+/**
+ * Shell: runs the end-to-end tests in a network namespace of their own, because Firefox meets no bridge on the loopback (it gathers no
+ * loopback candidates and wants a default route) and because nothing of a test shall reach the network of this machine.
+ *
+ * bun tests/e2e/run.ts [file or name pattern …]     all of tests/e2e/*.e2e.ts without arguments
+ *
+ * As root the namespace is a plain one; otherwise a user namespace makes us root inside it.
+ */
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+
+const here = dirname(Bun.fileURLToPath(import.meta.url));
+const root = resolve(here, "../..");
+const INSIDE = "PARLEY_E2E_NAMESPACE";
+
+function enterNamespace(): number {
+  const flags = process.getuid?.() === 0 ? ["--net", "--mount"] : ["--user", "--map-root-user", "--net", "--mount"];
+  const result = spawnSync(
+    "unshare",
+    [...flags, process.execPath, Bun.fileURLToPath(import.meta.url), ...process.argv.slice(2)],
+    {
+      stdio: "inherit",
+      env: { ...process.env, [INSIDE]: "1" },
+    },
+  );
+  if (result.error !== undefined) {
+    console.error(
+      `end-to-end tests: cannot make a network namespace (${result.error.message}); install util-linux and iproute2`,
+    );
+    return 1;
+  }
+  return result.status ?? 1;
+}
+
+/** lo up, and a veth pair whose both ends are ours: 10.77.0.1 is the box, 10.77.0.2 the way out that leads nowhere. */
+function makeNetwork(): boolean {
+  const commands = [
+    "link set lo up",
+    "link add v0 type veth peer name v1",
+    "addr add 10.77.0.1/24 dev v0",
+    "addr add 10.77.0.2/24 dev v1",
+    "link set v0 up",
+    "link set v1 up",
+    "route add default via 10.77.0.2 dev v0",
+  ];
+  for (const command of commands) {
+    const result = spawnSync("ip", command.split(" "), { stdio: ["ignore", "inherit", "inherit"] });
+    if (result.status !== 0) {
+      console.error(`end-to-end tests: "ip ${command}" failed; install iproute2, or allow user namespaces`);
+      return false;
+    }
+  }
+  return true;
+}
+
+function runTests(): number {
+  const wanted = process.argv.slice(2);
+  const files = readdirSync(here)
+    .filter((name) => name.endsWith(".e2e.ts"))
+    .filter((name) => wanted.length === 0 || wanted.some((pattern) => name.includes(pattern)))
+    .sort();
+  if (files.length === 0) {
+    console.error(`end-to-end tests: no file matches ${wanted.join(", ")}`);
+    return 1;
+  }
+  let status = 0;
+  // One process per file: a browser that one file leaves behind dies with it, and its output stays together.
+  for (const file of files) {
+    const result = spawnSync(process.execPath, ["test", "--timeout", "120000", `./${join("tests/e2e", file)}`], {
+      cwd: root,
+      stdio: "inherit",
+      env: process.env,
+    });
+    if (result.status !== 0) status = 1;
+  }
+  return status;
+}
+
+if (process.env[INSIDE] === undefined) process.exit(enterNamespace());
+process.exit(makeNetwork() ? runTests() : 1);
