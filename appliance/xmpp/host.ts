@@ -33,7 +33,10 @@ export interface Sender {
 }
 
 export type HostAction =
-  /** Routed by its `to`, wherever that is; `from` must be an address of the host. */
+  /**
+   * Routed by its `to`, wherever that is. `from` is an address of the host, or of a sibling made by the same factory: the MUC graph sends in the
+   * name of its components (room metadata before a self-presence), so the router does not compare `from` with the acting host.
+   */
   | { readonly type: "send"; readonly stanza: Element }
   /** Counted as `parley_xmpp_dropped_total{reason}`. */
   | { readonly type: "drop"; readonly reason: string };

@@ -1,0 +1,91 @@
+/**
+ * Service discovery of a MUC service and its rooms, XEP-0030, XEP-0045 §6 (signaling.md 3.6).
+ */
+import { NS } from "../../wire/namespaces.ts";
+import { iqResult } from "../../wire/stanza.ts";
+import { attr, type Element, xml } from "../../wire/xml.ts";
+import type { Sender } from "../host.ts";
+import { formElement } from "./data-form.ts";
+import { MUC_NS } from "./namespaces.ts";
+import { isPublic } from "./public.ts";
+import type { Room } from "./room.ts";
+import type { MucService } from "./service.ts";
+import type { Turn } from "./turn.ts";
+
+const ROOM_FEATURES = [NS.muc, MUC_NS.stableId, NS.mucSelfPing, MUC_NS.occupantId, MUC_NS.request];
+const SERVICE_FEATURES = [NS.discoInfo, NS.discoItems, NS.muc, NS.ping, MUC_NS.occupantId];
+
+const feature = (name: string): Element => xml("feature", { var: name });
+
+export function answerRoomDisco(
+  service: MucService,
+  turn: Turn,
+  room: Room,
+  sender: Sender,
+  stanza: Element,
+  query: Element,
+) {
+  const inside = room.occupantOf(sender) !== undefined || sender.admin;
+  if (service.options.hidesRooms && !inside) return service.refuse(turn, stanza, { error: { condition: "forbidden" } });
+  const node = attr(query, "node");
+  if (query.getNS() === NS.discoItems) {
+    // Who is inside is told by presence alone; upstream's list is empty, too.
+    return turn.send(iqResult(stanza, xml("query", { xmlns: NS.discoItems, node })));
+  }
+  if (node !== undefined) return service.refuse(turn, stanza, { error: { condition: "item-not-found" } });
+  const parts = service.features.map((each) => each.roomInfo?.(room));
+  const fields = parts.flatMap((each) => each?.fields ?? []);
+  turn.send(
+    iqResult(
+      stanza,
+      xml(
+        "query",
+        { xmlns: NS.discoInfo },
+        xml("identity", { category: "conference", type: "text", name: room.jid.local }),
+        [...ROOM_FEATURES, ...parts.flatMap((each) => each?.features ?? [])].map(feature),
+        formElement({ type: "result", formType: NS.mucRoomInfo }, [
+          ...fields,
+          {
+            type: "text-single",
+            name: "muc#roominfo_occupants",
+            label: "Number of occupants",
+            values: [String(room.occupants.size)],
+          },
+        ]),
+      ),
+    ),
+  );
+}
+
+export function answerServiceDisco(service: MucService, turn: Turn, sender: Sender, stanza: Element, query: Element) {
+  const node = attr(query, "node");
+  if (query.getNS() === NS.discoItems) {
+    const rooms = service.options.hidesRooms && !sender.admin ? [] : [...service.rooms()].filter(isPublic);
+    return turn.send(
+      iqResult(
+        stanza,
+        xml(
+          "query",
+          { xmlns: NS.discoItems, node },
+          rooms.map((room) => xml("item", { jid: room.jidText, name: room.jid.local })),
+        ),
+      ),
+    );
+  }
+  if (node !== undefined) {
+    const features = service.options.discoNode?.(node, sender);
+    if (features === undefined) return service.refuse(turn, stanza, { error: { condition: "item-not-found" } });
+    return turn.send(iqResult(stanza, xml("query", { xmlns: NS.discoInfo, node }, features.map(feature))));
+  }
+  turn.send(
+    iqResult(
+      stanza,
+      xml(
+        "query",
+        { xmlns: NS.discoInfo },
+        xml("identity", { category: "conference", type: "text", name: service.options.name }),
+        SERVICE_FEATURES.map(feature),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,56 @@
+/**
+ * Members-only rooms, XEP-0045 §7.2.5 and §9.3–9.5: form field `muc#roomconfig_membersonly`, disco feature `muc_membersonly`, refusal
+ * auth/registration-required, code 322 for those who have to go when a room becomes members-only. The lobby (jitsi/lobby.ts) builds on it.
+ */
+import { bareText } from "../../wire/jid.ts";
+import { affiliationRank } from "./affiliation.ts";
+import { formBoolean } from "./data-form.ts";
+import type { RoomFeature } from "./feature.ts";
+import type { Room } from "./room.ts";
+import { RoomSlot } from "./slot.ts";
+import type { Turn } from "./turn.ts";
+
+const FIELD = "muc#roomconfig_membersonly";
+const slot = new RoomSlot<boolean>(() => false);
+const MEMBER = affiliationRank("member");
+
+export const isMembersOnly = (room: Room): boolean => slot.of(room);
+
+/** Sets it without a form; those without membership stay (lobbies opened by the server). */
+export const setMembersOnly = (room: Room, membersOnly: boolean): void => slot.set(room, membersOnly);
+
+function removeStrangers(turn: Turn, room: Room): void {
+  for (const occupant of [...room.occupants.all()])
+    if (affiliationRank(room.affiliation(occupant)) < MEMBER)
+      room.exit(turn, occupant, { cause: "members-only", codes: [322] });
+}
+
+export const lock: RoomFeature = {
+  configFields: (room) => ({
+    section: "access",
+    fields: [
+      {
+        type: "boolean",
+        name: FIELD,
+        label: "Only members may join",
+        description: "Access for owners, admins and members only",
+        values: [slot.of(room) ? "1" : "0"],
+      },
+    ],
+  }),
+  checkConfig: (_room, values) => (formBoolean(values, FIELD) === "bad" ? { condition: "bad-request" } : undefined),
+  applyConfig(turn, room, values) {
+    const wanted = formBoolean(values, FIELD);
+    if (typeof wanted !== "boolean" || wanted === slot.of(room)) return { changed: false };
+    slot.set(room, wanted);
+    if (wanted) removeStrangers(turn, room);
+    return { changed: true };
+  },
+  roomInfo: (room) => ({ features: [slot.of(room) ? "muc_membersonly" : "muc_open"] }),
+  checkJoin(_turn, join) {
+    if (!slot.of(join.room)) return undefined;
+    const affiliation = join.room.affiliationOf(bareText(join.sender.jid), join.sender.admin);
+    if (affiliationRank(affiliation) >= MEMBER) return undefined;
+    return { type: "refuse", refusal: { error: { condition: "registration-required" }, by: "room" } };
+  },
+};
