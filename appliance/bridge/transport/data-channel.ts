@@ -189,7 +189,10 @@ class SctpDataChannel implements DataChannel {
       data[0] === DCEP_OPEN &&
       data.length >= DCEP_OPEN_HEADER_BYTES &&
       DCEP_OPEN_HEADER_BYTES + view.getUint16(8) + view.getUint16(10) <= data.length;
-    if (!wellFormed) return this.#events.dropped("channel-malformed-open");
+    if (!wellFormed) {
+      this.#events.dropped("channel-malformed-open");
+      return;
+    }
     if (this.#stream !== undefined && this.#stream !== stream) {
       // One channel at most: the second is closed by resetting its stream (RFC 8831 §6.7).
       this.#events.dropped("channel-too-many");

@@ -163,7 +163,10 @@ export class DtlsSession {
 
   handleTimeout(now: Millis): void {
     if (this.#session === undefined) return;
-    if (this.#giveUpAt !== undefined && now >= this.#giveUpAt) return this.#fail("dtls-timeout");
+    if (this.#giveUpAt !== undefined && now >= this.#giveUpAt) {
+      this.#fail("dtls-timeout");
+      return;
+    }
     if (this.#retransmitAt === undefined || now < this.#retransmitAt) return;
     this.#library.timerExpired(this.#session);
     this.#step(now);
@@ -206,7 +209,10 @@ export class DtlsSession {
       this.#flush();
       if (outcome === "done") {
         if (!this.#verify(session)) return;
-      } else if (outcome !== "waiting") return this.#ended(outcome);
+      } else if (outcome !== "waiting") {
+        this.#ended(outcome);
+        return;
+      }
     }
     if (this.#connected) {
       for (;;) {
@@ -216,7 +222,10 @@ export class DtlsSession {
           continue;
         }
         this.#flush();
-        if (data !== "waiting") return this.#ended(data);
+        if (data !== "waiting") {
+          this.#ended(data);
+          return;
+        }
         break;
       }
     }
@@ -249,7 +258,10 @@ export class DtlsSession {
   }
 
   #ended(outcome: Exclude<SslStep, "waiting" | "done">): void {
-    if (outcome !== "closed") return this.#fail(outcome === "alert" ? "dtls-alert" : "dtls-protocol");
+    if (outcome !== "closed") {
+      this.#fail(outcome === "alert" ? "dtls-alert" : "dtls-protocol");
+      return;
+    }
     this.#free();
     this.#actions.push({ type: "closed" });
   }

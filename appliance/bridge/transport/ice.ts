@@ -209,8 +209,14 @@ export class IceAgent {
   handleTimeout(now: Millis): void {
     if (this.#over) return;
     for (const why of this.#deadlines.due(now)) {
-      if (why === "connect") return this.#fail("ice-timeout");
-      if (why === "consent-expiry") return this.#fail("consent-expired");
+      if (why === "connect") {
+        this.#fail("ice-timeout");
+        return;
+      }
+      if (why === "consent-expiry") {
+        this.#fail("consent-expired");
+        return;
+      }
       this.#checkConsent(now);
     }
     if (this.#remote === undefined) return;

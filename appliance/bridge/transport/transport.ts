@@ -241,7 +241,10 @@ export class Transport {
 
   /** Runs one input; after the end nothing has an effect. */
   #call(work: () => void): void {
-    if (this.#over) return this.#drop("transport-closed");
+    if (this.#over) {
+      this.#drop("transport-closed");
+      return;
+    }
     this.#inside = true;
     try {
       work();
@@ -252,15 +255,24 @@ export class Transport {
 
   #handleStun(now: Millis, path: Path, bytes: Uint8Array): void {
     const message = parseStun(bytes);
-    if (message === undefined) return this.#drop("stun-malformed");
+    if (message === undefined) {
+      this.#drop("stun-malformed");
+      return;
+    }
     let agent: IceAgent | undefined = this.#agent;
     if (message.class === "request") {
       const ufrag = message.username?.split(":", 1)[0];
       agent = this.#agents().find((each) => each.localUfrag === ufrag);
-      if (agent === undefined) return this.#drop(ufrag === undefined ? "stun-no-username" : "stun-unknown-ufrag");
+      if (agent === undefined) {
+        this.#drop(ufrag === undefined ? "stun-no-username" : "stun-unknown-ufrag");
+        return;
+      }
     } else if (message.class !== "indication") {
       agent = this.#agents().find((each) => each.owns(message.transaction));
-      if (agent === undefined) return this.#drop("stun-unknown-transaction");
+      if (agent === undefined) {
+        this.#drop("stun-unknown-transaction");
+        return;
+      }
     }
     const drop = agent.handleStun(now, path, bytes, message);
     if (drop !== undefined) this.#drop(drop);
@@ -268,7 +280,10 @@ export class Transport {
   }
 
   #handleDtls(now: Millis, path: Path, bytes: Uint8Array): void {
-    if (!this.#agents().some((agent) => agent.hasHeard(path))) return this.#drop("dtls-unheard-address");
+    if (!this.#agents().some((agent) => agent.hasHeard(path))) {
+      this.#drop("dtls-unheard-address");
+      return;
+    }
     if (this.#dtls === undefined) {
       if (this.#early.length >= MAX_EARLY_DATAGRAMS) this.#drop("dtls-early-queue-full");
       else this.#early.push(bytes.slice());
@@ -300,7 +315,10 @@ export class Transport {
             break;
           case "failed":
             if (agent === this.#restart?.agent) this.#giveUpRestart();
-            else if (agent === this.#agent && this.#restart === undefined) return this.#end("failed", action.reason);
+            else if (agent === this.#agent && this.#restart === undefined) {
+              this.#end("failed", action.reason);
+              return;
+            }
         }
       }
     }
@@ -395,9 +413,11 @@ export class Transport {
           this.#channel?.handlePacket(action.bytes);
           break;
         case "failed":
-          return this.#end("failed", action.reason);
+          this.#end("failed", action.reason);
+          return;
         case "closed":
-          return this.#end("closed");
+          this.#end("closed");
+          return;
       }
     }
   }
