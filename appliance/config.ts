@@ -1,5 +1,6 @@
 /**
- * Every option of the appliance: the slices that the parts get. (The table with units, defaults, bounds and reasons follows the slices.)
+ * Every option of the appliance: the slices that the parts get. The table of keys with units, defaults, bounds and reasons is config/options.ts;
+ * config/slices.ts makes these slices from it.
  */
 
 /** Where a TCP service listens. Port 0: any free one. */
@@ -90,6 +91,10 @@ export interface XmppConfig {
   readonly focusAccount: string;
   /** STUN and TURN services announced by XEP-0215. */
   readonly externalServices: readonly ExternalService[];
+  /** Addresses of proxies (beside loopback) whose X-Forwarded-For is believed. File parser: list of IP addresses, default none, at most 32; a proxy on another machine needs it. */
+  readonly trustedProxies?: readonly string[];
+  /** HTTP header that carries the client's region, put there by the proxy (signaling.md 1.1: `x-proxy-region`). File parser: a header name, default none. */
+  readonly regionHeader?: string;
 }
 
 export interface ExternalService {
@@ -157,4 +162,12 @@ export interface GatewayConfig {
   /** Server id of a bridge → `http://host:port` of its colibri-ws. */
   readonly bridges: Readonly<Record<string, string>>;
   readonly focusAccount: string;
+  /** PEM of the box's own root, offered for trusting; empty under a public certificate. */
+  readonly rootCertificate: string;
+  /** Sources of CSP's `frame-ancestors`. */
+  readonly frameAncestors: readonly string[];
+  /** Most WebSockets from one address. */
+  readonly relaysPerAddress: number;
+  /** Opened to the network: plain HTTP then sends others than this machine itself to https. */
+  readonly lan: boolean;
 }

@@ -1,0 +1,182 @@
+/**
+ * Shell: sockets to inputs and actions to sockets. One turn: an input goes into the core, all its actions are performed, then the one timer is
+ * set to the core's soonest deadline.
+ */
+
+import { monotonicNow, wallNow } from "../clock.ts";
+import type { ListenAddress, TlsIdentity } from "../config.ts";
+import type { Logger } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import { type HttpListener, listenHttp, type WebSocketConnection } from "./listen-http.ts";
+import { listenTcp, type TcpConnection, type TcpEvents, type TlsSettings } from "./listen-tcp.ts";
+import type { XmppServer } from "./server.ts";
+import type { LinkId, ServerAction, ServerInput } from "./server-io.ts";
+
+export interface ListenOptions {
+  readonly c2s: ListenAddress;
+  readonly http: ListenAddress;
+  readonly tls: TlsIdentity;
+  readonly trustedProxies: readonly string[];
+  readonly regionHeader: string | undefined;
+}
+
+export interface Listening {
+  readonly ports: Readonly<Record<string, number>>;
+  stop(deadlineMs: number): Promise<void>;
+}
+
+type Transport =
+  | { readonly kind: "tcp"; readonly connection: TcpConnection }
+  | { readonly kind: "websocket"; readonly connection: WebSocketConnection };
+
+/** The wall clock is looked at this often. */
+const CLOCK_CHECK_MS = 60_000;
+
+export async function listen(
+  server: XmppServer,
+  options: ListenOptions,
+  log: Logger,
+  metrics: Metrics,
+): Promise<Listening> {
+  const transports = new Map<LinkId, Transport>();
+  const ids = new Map<TcpConnection | WebSocketConnection, LinkId>();
+  const troubles = metrics.counter("parley_xmpp_socket_errors_total", "Errors of sockets, by reason");
+  let lastLink = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let http: HttpListener | undefined;
+  let stopped = false;
+  const queue: ServerInput[] = [];
+  let running = false;
+
+  const add = (transport: Transport): LinkId => {
+    const link = ++lastLink as LinkId;
+    transports.set(link, transport);
+    ids.set(transport.connection, link);
+    return link;
+  };
+
+  const perform = (action: ServerAction): void => {
+    switch (action.type) {
+      case "write": {
+        const transport = transports.get(action.link);
+        if (transport?.kind === "tcp") transport.connection.write(action.data);
+        else transport?.connection.send(action.data);
+        break;
+      }
+      case "close": {
+        const transport = transports.get(action.link);
+        if (transport?.kind === "tcp") transport.connection.close(action.abrupt ?? false);
+        else transport?.connection.close(action.code ?? 1000, action.reason ?? "", action.abrupt ?? false);
+        break;
+      }
+      case "start-tls": {
+        const transport = transports.get(action.link);
+        if (transport?.kind === "tcp") transport.connection.startTls(action.role, action.domain);
+        break;
+      }
+      case "http-answer":
+        http?.answer(action.request, action.status, action.body);
+        break;
+      case "log":
+        log[action.level](action.message, action.fields);
+        break;
+      case "connect":
+      case "fetch":
+        break;
+    }
+  };
+
+  const wake = (): void => {
+    clearTimeout(timer);
+    const next = server.nextDeadline();
+    if (next === undefined || stopped) return;
+    timer = setTimeout(
+      () => {
+        for (const action of server.handleTimeout(monotonicNow())) perform(action);
+        wake();
+      },
+      Math.min(Math.max(0, Math.ceil(next.at - monotonicNow())), CLOCK_CHECK_MS),
+    );
+  };
+
+  // Performing an action may bring the next input at once (a write that overflows): inputs queue, so that a turn is never entered twice.
+  const feed = (input: ServerInput): void => {
+    queue.push(input);
+    if (running) return;
+    running = true;
+    for (let next = queue.shift(); next !== undefined; next = queue.shift())
+      for (const action of server.handle(monotonicNow(), next)) perform(action);
+    running = false;
+    wake();
+  };
+
+  const about = (connection: TcpConnection | WebSocketConnection, make: (link: LinkId) => ServerInput): void => {
+    const link = ids.get(connection);
+    if (link !== undefined) feed(make(link));
+  };
+  const gone = (connection: TcpConnection | WebSocketConnection): void => {
+    const link = ids.get(connection);
+    if (link === undefined) return;
+    ids.delete(connection);
+    transports.delete(link);
+    feed({ type: "disconnected", link });
+  };
+
+  const tcpEvents = (service: "client" | "server" | "component"): TcpEvents => ({
+    connected(connection) {
+      const link = add({ kind: "tcp", connection });
+      feed({ type: "tcp-connected", link, service, remoteAddress: connection.remoteAddress });
+    },
+    bytes: (connection, bytes) => about(connection, (link) => ({ type: "bytes", link, bytes })),
+    tlsStarted: (connection, tls) => about(connection, (link) => ({ type: "tls-started", link, tls })),
+    overflow: (connection) => about(connection, (link) => ({ type: "overflow", link })),
+    gone,
+    trouble(reason, detail) {
+      troubles.add({ reason });
+      log.debug("socket trouble", { reason, detail });
+    },
+  });
+
+  const tellClock = (): void => feed({ type: "wall-clock", epochMinusMonotonicMs: wallNow() - monotonicNow() });
+  tellClock();
+  const clockTimer = setInterval(tellClock, CLOCK_CHECK_MS);
+
+  const clientTls: TlsSettings = { identity: options.tls, asksPeerCertificate: false };
+  const c2s = await listenTcp(options.c2s, tcpEvents("client"), clientTls);
+  http = listenHttp(
+    { address: options.http, trustedProxies: options.trustedProxies, regionHeader: options.regionHeader },
+    {
+      websocketOpened(connection, origin) {
+        const link = add({ kind: "websocket", connection });
+        feed({ type: "websocket-connected", link, origin });
+      },
+      frame: (connection, text) => about(connection, (link) => ({ type: "frame", link, text })),
+      binaryFrame: (connection) => about(connection, (link) => ({ type: "binary-frame", link })),
+      websocketClosed: gone,
+      overflow: (connection) => about(connection, (link) => ({ type: "overflow", link })),
+      boshRequest: (request, origin, body) => feed({ type: "bosh-request", request, origin, body }),
+      boshAborted: (request) => feed({ type: "bosh-aborted", request }),
+      health: () => undefined,
+      metrics: () => metrics.exposition(),
+      other: () => undefined,
+    },
+  );
+  const listeners = [c2s];
+
+  return {
+    ports: { xmpp: c2s.port, xmppHttp: http.port },
+    async stop(deadlineMs) {
+      const until = monotonicNow() + deadlineMs;
+      for (const each of listeners) each.stop();
+      for (const action of server.shutdown(monotonicNow())) perform(action);
+      while (transports.size > 0 && monotonicNow() < until) await new Promise((resolve) => setTimeout(resolve, 5));
+      stopped = true;
+      clearTimeout(timer);
+      clearInterval(clockTimer);
+      for (const transport of transports.values())
+        if (transport.kind === "tcp") transport.connection.close(true);
+        else transport.connection.close(1001, "", true);
+      await http?.stop();
+    },
+  };
+}
