@@ -60,7 +60,7 @@ export interface SrtpTransform {
     roc: number,
     sequence: number,
   ): number;
-  /** Checks the tag, then decrypts in place; payload length or a reason code. On failure the payload is as it was (the scratch behind is not). */
+  /** Checks the tag and decrypts in place; payload length or a reason code. On failure the packet is to be dropped: its bytes may have changed. */
   openRtp(packet: number, headerBytes: number, length: number, ssrc: number, roc: number, sequence: number): number;
   /** In place; `index` has 31 bits; protected length or a reason code. */
   sealRtcp(packet: number, length: number, ssrc: number, index: number): number;

@@ -1,0 +1,129 @@
+/**
+ * The SRTP providers of this machine, and which is fastest for each profile: measured in a few milliseconds at start (design.md 4), because that is a
+ * property of the processor (with or without AES, carry-less multiplication and SHA instructions), not of the program.
+ */
+import type { SrtpProfile } from "../media-commands.ts";
+import {
+  createSrtpContext,
+  type PacketMemory,
+  type SrtpContext,
+  type SrtpProvider,
+  type SrtpProviderName,
+} from "./srtp.ts";
+import { SRTP_PROFILE_SIZES } from "./srtp-keys.ts";
+import { libcryptoProvider } from "./srtp-libcrypto.ts";
+import { nodeProvider } from "./srtp-node.ts";
+
+export const SRTP_PROFILES: readonly SrtpProfile[] = ["AEAD_AES_128_GCM", "AES128_CM_HMAC_SHA1_80"];
+
+/** Part of the packet memory that the scalar kernel keeps its tables and contexts in. */
+export interface KernelRegion {
+  /** Offset, a multiple of 65536. */
+  readonly at: number;
+  /** Contexts that may be open at once, all endpoints and both directions. */
+  readonly contexts: number;
+}
+
+/** Bytes of a region for that many contexts. */
+export const kernelRegionBytes = (contexts: number): number => 65_536 + contexts * 1024;
+
+/** The providers that run here. `missing` says why one does not. */
+export function srtpProviders(
+  memory: PacketMemory,
+  _region: KernelRegion,
+): { readonly providers: readonly SrtpProvider[]; readonly missing: Readonly<Record<string, string>> } {
+  const providers: SrtpProvider[] = [];
+  const missing: Record<string, string> = {};
+  const attempt = (name: SrtpProviderName, make: () => SrtpProvider): void => {
+    try {
+      providers.push(make());
+    } catch (error) {
+      missing[name] = error instanceof Error ? error.message : String(error);
+    }
+  };
+  attempt("libcrypto", () => libcryptoProvider(memory));
+  attempt("node", () => nodeProvider(memory));
+  return { providers, missing };
+}
+
+/** The provider chosen for a profile, and what each was measured at. */
+export interface SrtpChoice {
+  readonly provider: SrtpProvider;
+  /** To protect one packet of 1200 bytes. */
+  readonly microsPerPacket: number;
+  readonly measured: readonly { readonly name: SrtpProviderName; readonly microsPerPacket: number }[];
+}
+
+const MEASURED_PACKET_BYTES = 1200;
+const HEADER_BYTES = 32;
+const WARM_UP_PACKETS = 300;
+const ROUNDS = 5;
+const PACKETS_PER_ROUND = 100;
+
+/**
+ * Measures every provider for every profile. `scratch`: offset of 4 KiB of the packet memory that may be overwritten; `clock`: milliseconds with a
+ * fraction. `pinned`: the configuration's choice, taken unmeasured against others where it runs.
+ */
+export function chooseProviders(
+  memory: PacketMemory,
+  providers: readonly SrtpProvider[],
+  scratch: number,
+  clock: () => number,
+  pinned: SrtpProviderName | "auto" = "auto",
+): Readonly<Record<SrtpProfile, SrtpChoice>> {
+  const candidates = pinned === "auto" ? providers : providers.filter(({ name }) => name === pinned);
+  if (candidates.length === 0) throw new Error(`the SRTP provider ${pinned} does not run on this machine`);
+  const choose = (profile: SrtpProfile): SrtpChoice => {
+    const measured = candidates.map((provider) => ({
+      name: provider.name,
+      microsPerPacket: measure(memory, provider, profile, scratch, clock),
+    }));
+    let best = 0;
+    for (let i = 1; i < measured.length; i++)
+      if ((measured[i]?.microsPerPacket ?? 0) < (measured[best]?.microsPerPacket ?? 0)) best = i;
+    return {
+      provider: candidates[best] as SrtpProvider,
+      microsPerPacket: measured[best]?.microsPerPacket ?? 0,
+      measured,
+    };
+  };
+  return {
+    AEAD_AES_128_GCM: choose("AEAD_AES_128_GCM"),
+    AES128_CM_HMAC_SHA1_80: choose("AES128_CM_HMAC_SHA1_80"),
+  };
+}
+
+/** Profiles in the order that is cheapest here: what the DTLS side should prefer. */
+export const profileOrder = (choices: Readonly<Record<SrtpProfile, SrtpChoice>>): readonly SrtpProfile[] =>
+  SRTP_PROFILES.toSorted((a, b) => choices[a].microsPerPacket - choices[b].microsPerPacket);
+
+/** µs to protect one packet: the best of a few rounds, since whatever else runs only ever adds. */
+function measure(
+  memory: PacketMemory,
+  provider: SrtpProvider,
+  profile: SrtpProfile,
+  scratch: number,
+  clock: () => number,
+): number {
+  const sizes = SRTP_PROFILE_SIZES[profile];
+  const master = { key: new Uint8Array(sizes.key).fill(1), salt: new Uint8Array(sizes.salt).fill(2) };
+  const context = createSrtpContext(provider, memory, profile, master, "send");
+  let sequence = 0;
+  const round = (packets: number): number => {
+    const begin = clock();
+    for (let i = 0; i < packets; i++) protectOne(memory, context, scratch, sequence++);
+    return ((clock() - begin) * 1000) / packets;
+  };
+  round(WARM_UP_PACKETS);
+  let best = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < ROUNDS; i++) best = Math.min(best, round(PACKETS_PER_ROUND));
+  context.close();
+  return best;
+}
+
+function protectOne(memory: PacketMemory, context: SrtpContext, at: number, sequence: number): void {
+  memory.bytes[at] = 0x80;
+  memory.bytes[at + 2] = sequence >> 8;
+  memory.bytes[at + 3] = sequence;
+  context.protectRtp(at, HEADER_BYTES, at + 2048, MEASURED_PACKET_BYTES - HEADER_BYTES);
+}
