@@ -120,6 +120,58 @@ export interface FocusConfig {
   readonly minParticipants: number;
   readonly maxSsrcsPerParticipant: number;
   readonly maxParticipants: number;
+  readonly options?: FocusOptions;
+}
+
+/** What of the focus is rarely changed; every one may be left out. (File parser: bounds and reasons stand here, defaults in appliance/focus/settings.ts.) */
+export interface FocusOptions {
+  /** 1 … 1000, default 20: groups of SSRCs per participant. */
+  readonly maxSsrcGroupsPerParticipant?: number;
+  /** 1 … 999999, default 999999: participants of a conference that may send audio (video) at the same time. */
+  readonly maxAudioSenders?: number;
+  readonly maxVideoSenders?: number;
+  /** Parts of what is offered; default: AV1, VP8, H264, VP9, no RED, no mid (codecs.ts has the reasons). */
+  readonly codecs?: {
+    readonly video?: readonly ("AV1" | "VP8" | "H264" | "VP9")[];
+    readonly audioRed?: boolean;
+    readonly mid?: boolean;
+    readonly transportCc?: boolean;
+    readonly absSendTime?: boolean;
+    readonly dependencyDescriptor?: boolean;
+    readonly videoLayersAllocation?: boolean;
+  };
+  /** Default `iq`: ask bridges every 10 s; `presence`: believe their `healthy`. */
+  readonly bridgeHealth?: "iq" | "presence";
+  /** 0 … 1, default 0.8: stress from which a bridge is taken only when there is no other. */
+  readonly bridgeOverload?: number;
+  /** Default `single`: a conference stays on one bridge. */
+  readonly bridgeStrategy?: "single" | "region" | "split";
+  readonly region?: string;
+  /** Default false: the bridge keeps a pool of SSRCs for receivers that can (signaling.md 4.8). */
+  readonly ssrcRewriting?: boolean;
+  /** Default true. */
+  readonly jsonSources?: boolean;
+  /** Default true: the first participant becomes moderator. */
+  readonly autoOwner?: boolean;
+  /** Default true. */
+  readonly iceRestart?: boolean;
+  /** ms, default 15000: a conference that nobody joins ends. */
+  readonly initialTimeoutMs?: number;
+  /** ms, default 20000: the session of somebody alone ends. */
+  readonly singleParticipantTimeoutMs?: number;
+  /** Who may create conferences; left out: everybody. `loginUrl` may hold `{room}`. */
+  readonly authentication?: {
+    readonly kind: "xmpp" | "jwt";
+    readonly loginDomain: string;
+    readonly loginUrl?: string;
+    readonly logoutUrl?: string;
+  };
+  /** Default 2000. */
+  readonly maxConferences?: number;
+  /** Full room JIDs of the breweries of recorders and SIP gateways; left out: none. */
+  readonly jibriBrewery?: string;
+  readonly sipJibriBrewery?: string;
+  readonly jigasiBrewery?: string;
 }
 
 export interface BridgeConfig {

@@ -1,0 +1,316 @@
+/**
+ * The bridges of the brewery: what their presence says, whether they answer health checks, which one takes the next participant. signaling.md 5.7.
+ */
+import type { Deadline } from "../deadlines.ts";
+import { later, type Millis, seconds } from "../time.ts";
+import { NS } from "../wire/namespaces.ts";
+import { boolean } from "../wire/numbers.ts";
+import { attr, child, children, type Element, xml } from "../wire/xml.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Requests } from "./requests.ts";
+
+export interface BridgeSettings {
+  /** How bridges are found to be well: by asking them, or by the `healthy` of their presence. */
+  readonly health: "iq" | "presence";
+  /** Stress from which a bridge is taken only when there is no other. */
+  readonly overload: number;
+  /** Participants of one conference on one bridge. */
+  readonly maxParticipants: number;
+  readonly strategy: "single" | "region" | "split";
+  /** Region of this focus: preferred for participants whose own region is not known. */
+  readonly region?: string;
+}
+
+/** Recently added endpoints are not in the reported stress yet. */
+const RECENT = seconds(20);
+const HEALTH_INTERVAL = seconds(10);
+const HEALTH_TIMEOUT = seconds(5);
+const HEALTH_RETRY = seconds(5);
+/** A bridge that failed is left alone that long, however well it looks. */
+const FAILURE_PAUSE = seconds(60);
+const PRESENCE_TIMEOUT = seconds(45);
+const DEFAULT_PARTICIPANT_STRESS = 0.01;
+const MAX_BRIDGES = 1000;
+
+export class Bridge {
+  /** Occupant JID in the brewery. */
+  readonly jid: string;
+  readonly id: string;
+  stress = 0;
+  participantStress = DEFAULT_PARTICIPANT_STRESS;
+  /** Assumed until the bridge says otherwise. */
+  drain = true;
+  gracefulShutdown = false;
+  shuttingDown = false;
+  healthy = true;
+  version: string | undefined;
+  release: string | undefined;
+  region: string | undefined;
+  relayId: string | undefined;
+  lastPresence: Millis;
+  /** Until when it is not used because it failed. */
+  failedUntil: Millis | undefined;
+  /** Whether the last health check found it well. */
+  responding = true;
+  nextHealthCheck: Millis;
+  retried = false;
+  /** Participants of all conferences, as this focus placed them. */
+  endpoints = 0;
+  readonly #recent: Millis[] = [];
+
+  constructor(jid: string, now: Millis) {
+    this.jid = jid;
+    this.id = jid.slice(jid.indexOf("/") + 1);
+    this.lastPresence = now;
+    this.nextHealthCheck = later(now, HEALTH_INTERVAL);
+  }
+
+  added(now: Millis): void {
+    this.#recent.push(now);
+    if (this.#recent.length > 1000) this.#recent.shift();
+  }
+
+  /** Reported stress plus what was added since. */
+  correctedStress(now: Millis): number {
+    while (this.#recent[0] !== undefined && this.#recent[0] < now - RECENT) this.#recent.shift();
+    return this.stress + this.#recent.length * this.participantStress;
+  }
+
+  operational(now: Millis, settings: BridgeSettings): boolean {
+    if (this.shuttingDown || !this.responding) return false;
+    if (settings.health === "presence" && !this.healthy) return false;
+    return this.failedUntil === undefined || this.failedUntil <= now;
+  }
+}
+
+export interface BridgesEvents {
+  /** It left, or is not to be used any more: what runs on it must move. */
+  lost(now: Millis, bridge: Bridge): void;
+  /** There may be a place for those who had none. */
+  available(now: Millis): void;
+}
+
+/** What the choice depends on. */
+export interface Selection {
+  /** Bridges of this conference with their participants of it. */
+  readonly used: ReadonlyMap<Bridge, number>;
+  readonly region: string | undefined;
+  /** Version that the conference is pinned to by the administrator. */
+  readonly pinned: string | undefined;
+  readonly exclude?: Bridge | undefined;
+}
+
+export class Bridges {
+  readonly #settings: BridgeSettings;
+  readonly #outbox: Outbox;
+  readonly #requests: Requests;
+  readonly #events: BridgesEvents;
+  readonly #bridges = new Map<string, Bridge>();
+  lost = 0;
+
+  constructor(settings: BridgeSettings, outbox: Outbox, requests: Requests, events: BridgesEvents) {
+    this.#settings = settings;
+    this.#outbox = outbox;
+    this.#requests = requests;
+    this.#events = events;
+  }
+
+  all(): IterableIterator<Bridge> {
+    return this.#bridges.values();
+  }
+
+  get(jid: string): Bridge | undefined {
+    return this.#bridges.get(jid);
+  }
+
+  /** By occupant JID or by nick. */
+  find(name: string): Bridge | undefined {
+    for (const bridge of this.#bridges.values()) if (bridge.jid === name || bridge.id === name) return bridge;
+    return undefined;
+  }
+
+  operational(now: Millis): number {
+    let count = 0;
+    for (const bridge of this.#bridges.values()) if (bridge.operational(now, this.#settings)) count++;
+    return count;
+  }
+
+  isOperational(now: Millis, bridge: Bridge): boolean {
+    return this.#bridges.get(bridge.jid) === bridge && bridge.operational(now, this.#settings);
+  }
+
+  /** Presence of a brewery occupant. */
+  presence(now: Millis, stanza: Element): void {
+    const jid = attr(stanza, "from");
+    if (jid === undefined) return;
+    const type = attr(stanza, "type");
+    const known = this.#bridges.get(jid);
+    if (type === "unavailable") {
+      if (known !== undefined) this.#remove(now, known, "left the brewery");
+      return;
+    }
+    const stats = child(stanza, "stats", NS.colibri);
+    if (type !== undefined || stats === undefined) return;
+    if (known === undefined && this.#bridges.size >= MAX_BRIDGES) return;
+    const bridge = known ?? new Bridge(jid, now);
+    const wasUsable = known !== undefined && this.#usable(now, bridge);
+    bridge.lastPresence = now;
+    readStats(bridge, stats);
+    if (known === undefined) {
+      this.#bridges.set(jid, bridge);
+      this.#outbox.log("info", "bridge joined the brewery", { bridge: bridge.id, version: bridge.version });
+    }
+    if (!bridge.operational(now, this.#settings)) {
+      if (wasUsable) this.#events.lost(now, bridge);
+    } else if (!wasUsable) this.#events.available(now);
+  }
+
+  /** The brewery is out of sight: after a new login everybody's presence comes again. */
+  clear(now: Millis): void {
+    for (const bridge of [...this.#bridges.values()]) this.#remove(now, bridge, "the brewery is out of sight");
+  }
+
+  /** A request to it failed. */
+  failed(now: Millis, bridge: Bridge, reason: string): void {
+    bridge.failedUntil = later(now, FAILURE_PAUSE);
+    this.#outbox.log("warn", "bridge taken out of use for a minute", { bridge: bridge.id, reason });
+    this.#events.lost(now, bridge);
+  }
+
+  tick(now: Millis): void {
+    for (const bridge of [...this.#bridges.values()]) {
+      if (bridge.failedUntil !== undefined && bridge.failedUntil <= now) {
+        bridge.failedUntil = undefined;
+        if (bridge.operational(now, this.#settings)) this.#events.available(now);
+      }
+      if (bridge.nextHealthCheck > now) continue;
+      bridge.nextHealthCheck = later(now, HEALTH_INTERVAL);
+      if (this.#settings.health === "presence") {
+        if (now - bridge.lastPresence >= PRESENCE_TIMEOUT) this.#remove(now, bridge, "no presence for 45 s");
+      } else this.#check(now, bridge);
+    }
+  }
+
+  nextDeadline(): Deadline | undefined {
+    let at: Millis | undefined;
+    for (const bridge of this.#bridges.values())
+      for (const each of [bridge.nextHealthCheck, bridge.failedUntil])
+        if (each !== undefined && (at === undefined || each < at)) at = each;
+    return at === undefined ? undefined : { at, why: "bridge health" };
+  }
+
+  /** The bridge for one more participant of a conference; undefined: none can take it. */
+  select(now: Millis, selection: Selection): Bridge | undefined {
+    const { used } = selection;
+    const version = [...used.keys()][0];
+    const candidates = [...this.#bridges.values()].filter(
+      (bridge) =>
+        bridge !== selection.exclude &&
+        bridge.operational(now, this.#settings) &&
+        (version === undefined || (bridge.version === version.version && bridge.release === version.release)) &&
+        (selection.pinned === undefined || bridge.version === selection.pinned),
+    );
+    const preferred = prefer(
+      candidates,
+      (each) => !each.drain || used.has(each),
+      (each) => !each.gracefulShutdown,
+    );
+    const room = preferred.filter((each) => (used.get(each) ?? 0) < this.#settings.maxParticipants);
+    const byStress = [...(room.length > 0 ? room : preferred)].sort(
+      (a, b) => a.correctedStress(now) - b.correctedStress(now) || (a.jid < b.jid ? -1 : 1),
+    );
+    const idle = byStress.filter((each) => each.correctedStress(now) < this.#settings.overload);
+    const inUse = (list: readonly Bridge[]): Bridge | undefined => list.find((each) => used.has(each));
+    switch (this.#settings.strategy) {
+      case "single": {
+        // Sticky: a conference stays where it is, because without relays two bridges would be two conferences.
+        const current = [...used.keys()].find((each) => candidates.includes(each));
+        return current ?? (used.size > 0 ? undefined : byStress[0]);
+      }
+      case "region": {
+        const region = selection.region ?? this.#settings.region;
+        const near = idle.filter((each) => each.region === region);
+        return inUse(near) ?? near[0] ?? inUse(idle) ?? idle[0] ?? inUse(byStress) ?? byStress[0];
+      }
+      case "split":
+        return [...byStress].sort((a, b) => (used.get(a) ?? 0) - (used.get(b) ?? 0))[0];
+    }
+  }
+
+  #usable(now: Millis, bridge: Bridge): boolean {
+    return bridge.operational(now, this.#settings) && !bridge.drain;
+  }
+
+  #check(now: Millis, bridge: Bridge): void {
+    const check = xml("healthcheck", { xmlns: NS.health });
+    this.#requests.request(
+      now,
+      bridge.jid,
+      "get",
+      check,
+      (at, answer) => {
+        if (this.#bridges.get(bridge.jid) !== bridge || answer.kind === "offline") return;
+        if (answer.kind === "result") {
+          bridge.retried = false;
+          if (bridge.responding) return;
+          bridge.responding = true;
+          this.#outbox.log("info", "bridge is well again", { bridge: bridge.id });
+          this.#events.available(at);
+          return;
+        }
+        if (answer.kind === "timeout" && !bridge.retried) {
+          bridge.retried = true;
+          bridge.nextHealthCheck = later(at, HEALTH_RETRY);
+          return;
+        }
+        const wasResponding = bridge.responding;
+        bridge.responding = false;
+        if (!wasResponding) return;
+        const reason = answer.kind === "error" ? answer.error.condition : answer.kind;
+        this.#outbox.log("warn", "bridge failed its health check", { bridge: bridge.id, cause: reason });
+        this.#events.lost(at, bridge);
+      },
+      HEALTH_TIMEOUT,
+    );
+  }
+
+  #remove(now: Millis, bridge: Bridge, reason: string): void {
+    this.#bridges.delete(bridge.jid);
+    this.lost++;
+    this.#outbox.log("info", "bridge gone", { bridge: bridge.id, cause: reason });
+    this.#events.lost(now, bridge);
+  }
+}
+
+/** Keeps those that satisfy each wish in turn, as long as anybody does. */
+function prefer(bridges: readonly Bridge[], ...wishes: readonly ((bridge: Bridge) => boolean)[]): readonly Bridge[] {
+  let left = bridges;
+  for (const wish of wishes) {
+    const satisfied = left.filter(wish);
+    if (satisfied.length > 0) left = satisfied;
+  }
+  return left;
+}
+
+function readStats(bridge: Bridge, stats: Element): void {
+  const values = new Map<string, string>();
+  for (const stat of children(stats, "stat")) {
+    const name = attr(stat, "name");
+    const value = attr(stat, "value");
+    if (name !== undefined && value !== undefined) values.set(name, value);
+  }
+  const number = (name: string): number | undefined => {
+    const value = Number(values.get(name) ?? Number.NaN);
+    return Number.isFinite(value) && value >= 0 ? value : undefined;
+  };
+  bridge.stress = number("stress_level") ?? bridge.stress;
+  bridge.participantStress = number("average_participant_stress") ?? bridge.participantStress;
+  if (values.has("drain")) bridge.drain = boolean(values.get("drain"));
+  if (values.has("graceful_shutdown")) bridge.gracefulShutdown = boolean(values.get("graceful_shutdown"));
+  if (values.has("shutting_down")) bridge.shuttingDown = boolean(values.get("shutting_down"));
+  if (values.has("healthy")) bridge.healthy = boolean(values.get("healthy"));
+  bridge.version = values.get("version") ?? bridge.version;
+  bridge.release = values.get("release") ?? bridge.release;
+  bridge.region = values.get("region") ?? bridge.region;
+  bridge.relayId = values.get("relay_id") ?? bridge.relayId;
+}

@@ -1,0 +1,640 @@
+/**
+ * One meeting: who is in the room, who is on which bridge, who is told what. signaling.md 3.4, 3.5, 4, 5.1.
+ * Requests of clients inside it are in jingle-requests.ts and moderation.ts.
+ */
+import { type Deadline, Deadlines, soonest } from "../deadlines.ts";
+import { later, type Millis, millis } from "../time.ts";
+import { type Jingle, jingleElement } from "../wire/jingle.ts";
+import { NS } from "../wire/namespaces.ts";
+import { type EndpointSources, NO_SOURCES } from "../wire/sources.ts";
+import { type Element, xml } from "../wire/xml.ts";
+import { AvModeration } from "./av-moderation.ts";
+import { type AllocationOutcome, BridgeSession } from "./bridge-session.ts";
+import type { Bridge, Selection } from "./bridges.ts";
+import { ChatRoom, type RoomConfiguration } from "./chat-room.ts";
+import { FEATURE, offeredDescription } from "./codecs.ts";
+import type { FocusContext } from "./context.ts";
+import { isJibri, isJigasi, isModerator, type Member } from "./member.ts";
+import { offerElement } from "./offer.ts";
+import { Participant } from "./participant.ts";
+import { ownerCandidate } from "./role-election.ts";
+import { NO_METADATA, type RoomMetadata } from "./room-metadata.ts";
+import { PublicSources, signalSources, usesJson } from "./source-signaling.ts";
+import { ConferenceSources } from "./sources.ts";
+
+export interface ConferenceEvents {
+  selectBridge(now: Millis, conference: Conference, selection: Omit<Selection, "pinned">): Bridge | undefined;
+  bridgeFailed(now: Millis, bridge: Bridge, reason: string): void;
+  ready(now: Millis, conference: Conference): void;
+  ended(now: Millis, conference: Conference, reason: string): void;
+  /** Something of a member that other rooms mirror. */
+  memberChanged(now: Millis, conference: Conference, member: Member): void;
+  memberLeft(now: Millis, conference: Conference, member: Member): void;
+}
+
+/** What the first conference request said (signaling.md 2.1). */
+export interface ConferenceOptions {
+  readonly startAudioMuted: number | undefined;
+  readonly startVideoMuted: number | undefined;
+  readonly rtcstats: boolean;
+}
+
+type Name = "empty" | "alone" | "signal" | "invite";
+
+const INVITE_RETRY_MS = 2_000;
+const MAX_INVITE_FAILURES = 3;
+/** Failures of bridge sessions that are nobody's fault, before the bridge is blamed. */
+const MAX_FAILURES = 3;
+const FAILURE_WINDOW_MS = 60_000;
+const MAX_AUTHENTICATED = 5_000;
+/** Larger conferences hear of source changes in batches: participants → ms. */
+const SIGNAL_DELAYS: readonly (readonly [number, number])[] = [
+  [200, 2_000],
+  [100, 1_000],
+  [50, 500],
+];
+
+export class Conference {
+  readonly room: ChatRoom;
+  readonly context: FocusContext;
+  readonly options: ConferenceOptions;
+  readonly participants = new Map<string, Participant>();
+  readonly sources: ConferenceSources;
+  readonly avModeration = new AvModeration();
+  metadata: RoomMetadata = NO_METADATA;
+  configuration: RoomConfiguration = { meetingId: undefined, isBreakout: false, mainRoom: undefined };
+  meetingId: string;
+  readonly started: Millis;
+  /** Users that are owners here, by bare JID: what breakout rooms mirror. */
+  readonly owners = new Set<string>();
+  /** Further children of our presence, by their owner's name (recording status and the like). */
+  readonly presenceParts = new Map<string, readonly Element[]>();
+  readonly #events: ConferenceEvents;
+  readonly #publicSources: PublicSources;
+  readonly #sessions = new Map<Bridge, BridgeSession>();
+  readonly #deadlines = new Deadlines<Name>();
+  #bridgeCount: number | undefined;
+  #bridgeNotAvailable = false;
+  #sourcesDirty = false;
+  #presenceDirty = false;
+  #ended = false;
+
+  constructor(now: Millis, jid: string, context: FocusContext, options: ConferenceOptions, events: ConferenceEvents) {
+    this.context = context;
+    this.options = options;
+    this.#events = events;
+    this.started = now;
+    this.meetingId = context.random.uuid();
+    this.sources = new ConferenceSources({
+      ssrcs: context.settings.maxSsrcsPerParticipant,
+      groups: context.settings.maxSsrcGroupsPerParticipant,
+    });
+    this.#publicSources = new PublicSources(this.sources);
+    this.room = new ChatRoom(jid, context, {
+      ready: (at, configuration) => this.#ready(at, configuration),
+      gone: (at, reason) => this.end(at, reason),
+      memberJoined: (at, member) => this.#memberJoined(at, member),
+      memberChanged: (at, member, before) => this.#memberChanged(at, member, before),
+      memberLeft: (at, member) => this.#memberLeft(at, member),
+    });
+  }
+
+  get jid(): string {
+    return this.room.jid;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get sessions(): ReadonlyMap<Bridge, BridgeSession> {
+    return this.#sessions;
+  }
+
+  start(now: Millis): void {
+    this.room.join(now);
+  }
+
+  /** Somebody asked for this conference again: an empty room waits for him. */
+  requested(now: Millis): void {
+    if (this.room.ready && this.participants.size === 0)
+      this.#deadlines.set("empty", later(now, this.context.settings.initialTimeout));
+  }
+
+  /** An authenticated user asked: he is owner as soon as he is here (signaling.md 3.5). */
+  authenticate(now: Millis, jid: string): void {
+    const user = jid.split("/")[0] ?? jid;
+    if (this.#authenticated.size < MAX_AUTHENTICATED) this.#authenticated.add(user);
+    for (const { member } of this.participants.values()) this.#grantAuthenticated(now, member);
+  }
+
+  #grantAuthenticated(now: Millis, member: Member): void {
+    const user = member.realJid?.split("/")[0];
+    if (user !== undefined && this.#authenticated.has(user) && member.affiliation !== "owner")
+      this.room.grantOwner(now, member);
+  }
+  readonly #authenticated = new Set<string>();
+
+  /** Leaves the room and frees the bridges. */
+  end(now: Millis, reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const session of this.#sessions.values()) session.end(now);
+    this.#sessions.clear();
+    this.participants.clear();
+    this.room.leave();
+    this.context.outbox.log("info", "conference ended", { conference: this.jid, cause: reason });
+    this.#events.ended(now, this, reason);
+  }
+
+  tick(now: Millis): void {
+    this.room.tick(now);
+    for (const due of this.#deadlines.due(now)) {
+      if (due === "empty") {
+        if (this.participants.size === 0) this.end(now, "nobody came");
+      } else if (due === "alone") this.#expireAlone(now);
+      else if (due === "signal") this.#signalAll(now);
+      else this.inviteAll(now);
+    }
+  }
+
+  nextDeadline(): Deadline | undefined {
+    return soonest(this.#deadlines.soonest(), this.room.nextDeadline());
+  }
+
+  /** Called after every input: what changed is told once. */
+  flush(now: Millis): void {
+    if (this.#ended) return;
+    if (this.#sourcesDirty) this.#scheduleSignal(now);
+    if (!this.#presenceDirty) return;
+    this.#presenceDirty = false;
+    this.room.publish(this.#presence());
+  }
+
+  setPresencePart(name: string, elements: readonly Element[]): void {
+    this.presenceParts.set(name, elements);
+    this.#presenceDirty = true;
+  }
+
+  sourcesChanged(): void {
+    this.#sourcesDirty = true;
+    this.#presenceDirty = true;
+  }
+
+  // Invitations ------------------------------------------------------------------------------------------------------
+
+  get minimum(): number {
+    return this.metadata.transcribing ? 1 : this.context.settings.minParticipants;
+  }
+
+  inviteAll(now: Millis): void {
+    if (this.#ended || !this.room.ready || this.participants.size < this.minimum) return;
+    this.#deadlines.clear("alone");
+    for (const participant of [...this.participants.values()]) this.#invite(now, participant);
+  }
+
+  #invite(now: Millis, participant: Participant): void {
+    const { features, id } = participant;
+    if (participant.state !== "idle" || features === undefined) return;
+    const session = this.#sessionFor(now, participant);
+    this.#setBridgeNotAvailable(session === undefined);
+    if (session === undefined) return;
+    const { settings } = this.context;
+    const attempt = ++participant.attempt;
+    participant.state = "allocating";
+    participant.bridge = session;
+    const inside = isJibri(participant.member) || isJigasi(participant.member);
+    participant.forceMuted = this.forceMuteOf(participant);
+    const { forceMuted } = participant;
+    session.allocate(
+      now,
+      {
+        id,
+        statsId: participant.member.statsId,
+        audio: offeredDescription("audio", features, settings.codecs),
+        video: offeredDescription("video", features, settings.codecs),
+        forceMute: forceMuted.audio || forceMuted.video ? forceMuted : undefined,
+        sctp: this.#offersSctp(participant),
+        ssrcRewriting: participant.rewriting(settings.ssrcRewriting),
+        privateAddresses: inside,
+      },
+      (at, outcome) => {
+        if (participant.attempt === attempt && this.participants.get(id) === participant)
+          this.#allocated(at, participant, session, outcome);
+      },
+    );
+  }
+
+  #allocated(now: Millis, participant: Participant, session: BridgeSession, outcome: AllocationOutcome): void {
+    if (participant.state !== "allocating") return;
+    if (outcome.kind === "session-failed") return; // bridgeFailed has put it back to idle
+    if (outcome.kind === "refused") {
+      participant.state = "out";
+      participant.endSession();
+      this.context.stats.inviteFailed++;
+      this.context.outbox.log("warn", "the bridge refuses a participant", {
+        conference: this.jid,
+        endpoint: participant.id,
+        cause: outcome.reason,
+      });
+      return;
+    }
+    const { allocated } = outcome;
+    const { settings } = this.context;
+    const features = participant.features ?? new Set();
+    const view = participant.rewriting(settings.ssrcRewriting)
+      ? new Map<string, EndpointSources>()
+      : this.#publicSources.viewOf(participant.id);
+    participant.signaled.clear();
+    for (const [owner, sources] of view) participant.signaled.set(owner, sources);
+    const sid = this.context.random.id(13);
+    participant.state = "invited";
+    participant.session = { sid, bridge: session, accepted: false, allocated };
+    const offer = offerElement({
+      sid,
+      initiator: `${settings.focusJid}/${settings.focusResource}`,
+      audio: offeredDescription("audio", features, settings.codecs),
+      video: offeredDescription("video", features, settings.codecs),
+      transport: allocated.transport,
+      sctpPort: this.#offersSctp(participant) ? allocated.sctpPort : undefined,
+      bridgeSessionId: session.id,
+      region: session.bridge.region,
+      sources: new Map([["jvb", allocated.feedback], ...view]),
+      startMuted: this.#startMuted(participant),
+      json: usesJson(this.context, participant),
+    });
+    this.context.stats.sent("session-initiate");
+    this.context.requests.request(now, participant.member.occupantJid, "set", offer, (at, answer) => {
+      if (answer.kind !== "error" || participant.session?.sid !== sid) return; // silence counts as success
+      this.#inviteRefused(at, participant, answer.error.condition);
+    });
+  }
+
+  #inviteRefused(now: Millis, participant: Participant, condition: string): void {
+    this.context.stats.inviteFailed++;
+    this.context.outbox.log("warn", "a participant refuses its session", {
+      conference: this.jid,
+      endpoint: participant.id,
+      condition,
+    });
+    this.closeSession(now, participant, true);
+    participant.inviteFailures++;
+    if (participant.inviteFailures >= MAX_INVITE_FAILURES) {
+      participant.state = "out";
+      return;
+    }
+    this.#deadlines.set("invite", later(now, INVITE_RETRY_MS));
+  }
+
+  /** Ends what the participant has, without telling it; it is idle then. `free`: the bridge is to forget it, too. */
+  closeSession(now: Millis, participant: Participant, free: boolean): void {
+    const bridge = participant.bridge;
+    participant.endSession();
+    participant.state = "idle";
+    if (this.sources.of(participant.id) !== NO_SOURCES) {
+      this.sources.removeAll(participant.id);
+      this.sourcesChanged();
+    }
+    if (free && bridge !== undefined) this.#release(now, bridge, participant.id);
+  }
+
+  /** Frees an endpoint. With its last one a bridge forgets the conference, so the session ends as a whole. */
+  #release(now: Millis, session: BridgeSession, id: string): void {
+    if (session.endpoints.size === 1 && session.endpoints.has(id)) this.#endSession(now, session);
+    else session.expire(now, [id]);
+  }
+
+  /** Tells the participant that its session is over. */
+  terminate(now: Millis, participant: Participant, condition: string, text?: string): void {
+    const session = participant.session;
+    if (session === undefined) return;
+    const jingle: Jingle = {
+      action: "session-terminate",
+      sid: session.sid,
+      contents: [],
+      sources: new Map(),
+      reason: { condition, ...(text !== undefined ? { text } : {}) },
+    };
+    this.context.stats.sent("session-terminate");
+    this.context.requests.request(now, participant.member.occupantJid, "set", jingleElement(jingle));
+  }
+
+  /** A new session for one participant, if it may have one. */
+  reinvite(now: Millis, participant: Participant): void {
+    this.closeSession(now, participant, true);
+    this.inviteAll(now);
+  }
+
+  /** Moves a participant to another bridge (administration, signaling.md 5.8). */
+  move(now: Millis, participant: Participant): void {
+    this.terminate(now, participant, "success", "moving");
+    this.closeSession(now, participant, true);
+    this.context.stats.participantsMoved++;
+    this.inviteAll(now);
+  }
+
+  // Bridges ----------------------------------------------------------------------------------------------------------
+
+  /** The bridge is not to be used any more: everybody on it moves. */
+  bridgeLost(now: Millis, bridge: Bridge): void {
+    const session = this.#sessions.get(bridge);
+    if (session === undefined) return;
+    session.abandon();
+    this.#moveAll(now, session);
+  }
+
+  /** A place may have become free for those who had none. */
+  bridgeAvailable(now: Millis): void {
+    if (this.#bridgeNotAvailable) this.inviteAll(now);
+  }
+
+  /** Everybody of a session gets a new one, elsewhere or in the same place. */
+  #moveAll(now: Millis, session: BridgeSession): void {
+    if (this.#sessions.get(session.bridge) === session) this.#sessions.delete(session.bridge);
+    let moved = 0;
+    for (const participant of this.participants.values()) {
+      if (participant.bridge !== session) continue;
+      moved++;
+      this.terminate(now, participant, "success", "moving to another bridge");
+      participant.endSession();
+      participant.state = "idle";
+      this.sources.removeAll(participant.id);
+    }
+    this.context.stats.participantsMoved += moved;
+    this.context.stats.bridgesRemoved++;
+    this.sourcesChanged();
+    this.#countBridges();
+    this.inviteAll(now);
+  }
+
+  #sessionFor(now: Millis, participant: Participant): BridgeSession | undefined {
+    const used = new Map<Bridge, number>();
+    for (const [bridge, session] of this.#sessions) used.set(bridge, session.endpoints.size);
+    const bridge = this.#events.selectBridge(now, this, { used, region: participant.member.region });
+    if (bridge === undefined) return undefined;
+    const existing = this.#sessions.get(bridge);
+    if (existing !== undefined) return existing;
+    const session = new BridgeSession(
+      this.context,
+      {
+        failed: (at, failed, reason, blame) => {
+          this.context.outbox.log("warn", "bridge session failed", {
+            conference: this.jid,
+            bridge: failed.bridge.id,
+            cause: reason,
+          });
+          // Blaming comes back to us as bridgeLost, as to every other conference on that bridge.
+          if (blame || this.#failsTooOften(at)) this.#events.bridgeFailed(at, failed.bridge, reason);
+          else this.#moveAll(at, failed);
+        },
+        meetingTaken: (at, taken) => {
+          // An earlier focus's conference of this room is still on the bridge: ours gets a name of its own.
+          this.meetingId = this.context.random.uuid();
+          this.#moveAll(at, taken);
+        },
+        endpointLost: (at, _, id) => {
+          const lost = this.participants.get(id);
+          if (lost === undefined) return;
+          this.terminate(at, lost, "success", "the bridge lost the endpoint");
+          this.closeSession(at, lost, false);
+          this.inviteAll(at);
+        },
+      },
+      bridge,
+      { id: this.meetingId, room: this.jid, rtcstats: this.options.rtcstats },
+    );
+    this.#sessions.set(bridge, session);
+    this.#countBridges();
+    return session;
+  }
+
+  /** A session that fails again and again would be made again and again. */
+  #failsTooOften(now: Millis): boolean {
+    this.#failures = [...this.#failures.filter((at) => now - at < FAILURE_WINDOW_MS), now];
+    return this.#failures.length > MAX_FAILURES;
+  }
+  #failures: readonly Millis[] = [];
+
+  #endSession(now: Millis, session: BridgeSession): void {
+    session.end(now);
+    if (this.#sessions.get(session.bridge) === session) this.#sessions.delete(session.bridge);
+    this.#countBridges();
+  }
+
+  #countBridges(): void {
+    this.#bridgeCount = this.#sessions.size;
+    this.#presenceDirty = true;
+  }
+
+  #setBridgeNotAvailable(value: boolean): void {
+    if (this.#bridgeNotAvailable === value) return;
+    this.#bridgeNotAvailable = value;
+    this.#presenceDirty = true;
+    if (value) this.context.outbox.log("warn", "no bridge available", { conference: this.jid });
+  }
+
+  #offersSctp(participant: Participant): boolean {
+    const { sctp } = this.context.settings;
+    return sctp === "on" && participant.has(FEATURE.sctp);
+  }
+
+  // Members ----------------------------------------------------------------------------------------------------------
+
+  #ready(now: Millis, configuration: RoomConfiguration): void {
+    this.configuration = configuration;
+    if (configuration.meetingId !== undefined) this.meetingId = configuration.meetingId;
+    this.#deadlines.set("empty", later(now, this.context.settings.initialTimeout));
+    this.room.publish(this.#presence());
+    this.context.outbox.log("info", "conference started", { conference: this.jid });
+    this.#events.ready(now, this);
+  }
+
+  #memberJoined(now: Millis, member: Member): void {
+    if (member.nick === "jvb") return; // the bridge's own name among owners of sources
+    this.#deadlines.clear("empty");
+    const participant = new Participant(member, now);
+    this.participants.set(member.nick, participant);
+    this.context.stats.participantsTotal++;
+    this.#rememberOwner(member);
+    this.#events.memberChanged(now, this, member);
+    this.#grantAuthenticated(now, member);
+    this.electOwner(now);
+    this.context.caps.features(now, member, (at, features) => {
+      if (this.participants.get(member.nick) !== participant) return;
+      participant.features = new Set([...features, ...participant.member.features]);
+      this.inviteAll(at);
+    });
+    if (this.participants.size >= this.minimum) this.inviteAll(now);
+  }
+
+  #memberChanged(now: Millis, member: Member, before: Member): void {
+    const participant = this.participants.get(member.nick);
+    if (participant === undefined) return;
+    participant.member = member;
+    this.#rememberOwner(member);
+    if (member.sendsAudio !== before.sendsAudio || member.sendsVideo !== before.sendsVideo) this.#presenceDirty = true;
+    if (isModerator(member) !== isModerator(before)) this.applyForceMute(now);
+    this.#events.memberChanged(now, this, member);
+    this.electOwner(now);
+  }
+
+  #memberLeft(now: Millis, member: Member): void {
+    const participant = this.participants.get(member.nick);
+    if (participant === undefined) return;
+    this.participants.delete(member.nick);
+    this.sources.removeAll(member.nick);
+    this.sourcesChanged();
+    const bridge = participant.bridge;
+    participant.endSession();
+    if (bridge !== undefined) this.#release(now, bridge, member.nick);
+    this.#events.memberLeft(now, this, member);
+    if (this.participants.size === 0) {
+      this.end(now, "everybody left");
+      return;
+    }
+    if (this.participants.size < this.minimum && !this.#deadlines.has("alone"))
+      this.#deadlines.set("alone", later(now, this.context.settings.singleParticipantTimeout));
+    this.electOwner(now);
+  }
+
+  #rememberOwner(member: Member): void {
+    const bare = member.realJid?.split("/")[0];
+    if (bare === undefined) return;
+    if (member.affiliation === "owner") this.owners.add(bare);
+    else this.owners.delete(bare);
+  }
+
+  /** Auto owner, signaling.md 3.5; breakout rooms mirror their main room instead. */
+  electOwner(now: Millis): void {
+    if (!this.context.settings.autoOwner || this.context.settings.authentication !== undefined) return;
+    if (this.configuration.isBreakout || this.#ended) return;
+    const candidate = ownerCandidate([...this.participants.values()].map((each) => each.member));
+    if (candidate === undefined || this.#electing === candidate.occupantJid) return;
+    this.#electing = candidate.occupantJid;
+    this.room.grantOwner(now, candidate);
+  }
+  /** Whom ownership was granted to whose new presence has not come yet. */
+  #electing: string | undefined;
+
+  #expireAlone(now: Millis): void {
+    if (this.participants.size >= this.minimum) return;
+    for (const participant of this.participants.values()) {
+      this.terminate(now, participant, "expired", "Idle session timeout");
+      if (participant.state === "out") continue;
+      participant.endSession();
+      participant.state = "idle";
+      this.sources.removeAll(participant.id);
+    }
+    for (const session of [...this.#sessions.values()]) this.#endSession(now, session);
+    this.#setBridgeNotAvailable(false);
+    this.sourcesChanged();
+  }
+
+  // What everybody is told -------------------------------------------------------------------------------------------
+
+  #presence(): Element[] {
+    const property = (key: string, value: string | number | boolean): Element => xml("property", { key, value });
+    const { settings } = this.context;
+    return [
+      ...[...this.presenceParts.values()].flat(),
+      ...(this.#bridgeNotAvailable ? [xml("bridgeNotAvailable", { xmlns: NS.focus })] : []),
+      xml("versions", { xmlns: NS.jitmeet }, xml("component", { name: "focus" }, settings.version)),
+      xml(
+        "conference-properties",
+        { xmlns: NS.focus },
+        property("support-terminate-restart", true),
+        ...(this.#bridgeCount === undefined ? [] : [property("bridge-count", this.#bridgeCount)]),
+        ...(this.audioLimitReached ? [property("audio-limit-reached", true)] : []),
+        ...(this.videoLimitReached ? [property("video-limit-reached", true)] : []),
+      ),
+    ];
+  }
+
+  get audioLimitReached(): boolean {
+    return this.#senders((member) => member.sendsAudio) >= this.context.settings.maxAudioSenders;
+  }
+
+  get videoLimitReached(): boolean {
+    return this.#senders((member) => member.sendsVideo) >= this.context.settings.maxVideoSenders;
+  }
+
+  #senders(sends: (member: Member) => boolean): number {
+    let count = 0;
+    for (const each of this.participants.values()) if (sends(each.member)) count++;
+    return count;
+  }
+
+  #scheduleSignal(now: Millis): void {
+    this.#sourcesDirty = false;
+    const delay = SIGNAL_DELAYS.find(([size]) => this.participants.size >= size)?.[1] ?? 0;
+    if (delay === 0) this.#signalAll(now);
+    else if (!this.#deadlines.has("signal")) this.#deadlines.set("signal", later(now, delay));
+  }
+
+  #signalAll(now: Millis): void {
+    const present = (owner: string): boolean => this.participants.has(owner);
+    for (const participant of this.participants.values()) {
+      if (participant.session?.accepted !== true) continue;
+      if (participant.rewriting(this.context.settings.ssrcRewriting)) continue;
+      signalSources(now, this.context, participant, this.#publicSources.viewOf(participant.id), present);
+    }
+  }
+
+  #startMuted(participant: Participant): { audio: boolean; video: boolean } {
+    const { startAudioMuted, startVideoMuted } = this.options;
+    const { startMuted } = this.metadata;
+    const place = [...this.participants.keys()].indexOf(participant.id) + 1;
+    return {
+      audio: startMuted.audio || (startAudioMuted !== undefined && place > startAudioMuted),
+      video: startMuted.video || (startVideoMuted !== undefined && place > startVideoMuted),
+    };
+  }
+
+  // AV moderation at the bridge --------------------------------------------------------------------------------------
+
+  /** What the bridge is to drop of this participant (signaling.md 5.4). */
+  forceMuteOf(participant: Participant): { audio: boolean; video: boolean } {
+    const { member } = participant;
+    if (isModerator(member) || isJibri(member) || isJigasi(member)) return { audio: false, video: false };
+    const muted = (media: "audio" | "video"): boolean =>
+      this.avModeration.enabled(media) && !this.avModeration.allowed(media, member.occupantJid);
+    return { audio: muted("audio"), video: muted("video") };
+  }
+
+  applyForceMute(now: Millis): void {
+    const bySession = new Map<BridgeSession, Map<string, { audio: boolean; video: boolean }>>();
+    for (const participant of this.participants.values()) {
+      const wanted = this.forceMuteOf(participant);
+      const { forceMuted, bridge } = participant;
+      if (wanted.audio === forceMuted.audio && wanted.video === forceMuted.video) continue;
+      participant.forceMuted = wanted;
+      if (bridge === undefined) continue;
+      const mutes = bySession.get(bridge) ?? new Map();
+      bySession.set(bridge, mutes.set(participant.id, wanted));
+    }
+    for (const [session, mutes] of bySession) session.forceMute(now, mutes);
+  }
+
+  /** For `/debug`. */
+  describe(now: Millis): Record<string, unknown> {
+    return {
+      room: this.jid,
+      meetingId: this.meetingId,
+      ageSeconds: Math.round(millis(now - this.started) / 1000),
+      bridges: [...this.#sessions].map(([bridge, session]) => ({
+        bridge: bridge.id,
+        session: session.id,
+        endpoints: [...session.endpoints],
+      })),
+      participants: [...this.participants.values()].map((each) => ({
+        id: each.id,
+        role: each.member.role,
+        state: each.state,
+        accepted: each.session?.accepted ?? false,
+        bridge: each.bridge?.bridge.id,
+        features: [...(each.features ?? [])],
+        sources: this.sources.of(each.id).sources.map(({ ssrc, name }) => ({ ssrc, name })),
+      })),
+    };
+  }
+}

@@ -1,0 +1,500 @@
+/**
+ * The focus as a whole: logins, breweries, conferences, and where each stanza goes. A core: inputs with `now` in, actions out.
+ * signaling.md 2, 3.4, 5; the place of Jicofo.
+ */
+import { type Deadline, soonest } from "../deadlines.ts";
+import type { Millis } from "../time.ts";
+import { NS } from "../wire/namespaces.ts";
+import { errorReply, iqResult } from "../wire/stanza.ts";
+import { attr, child, children, clone, type Element, xml } from "../wire/xml.ts";
+import { Authenticator } from "./authentication.ts";
+import { Brewery } from "./brewery.ts";
+import { type Bridge, Bridges } from "./bridges.ts";
+import { CapsCache, capsElement, ourDiscoInfo } from "./caps.ts";
+import { handleComponentMessage } from "./component-messages.ts";
+import { Conference } from "./conference.ts";
+import {
+  type ConferenceAnswer,
+  type ConferenceRequest,
+  conferenceHttpAnswer,
+  conferenceIqAnswer,
+  countProperty,
+  readConferenceIq,
+} from "./conference-request.ts";
+import type { FocusContext, FocusRandom, FocusSettings } from "./context.ts";
+import { handleJingle } from "./jingle-requests.ts";
+import type { Member } from "./member.ts";
+import { handleMute, muteMedia } from "./moderation.ts";
+import { type FocusAction, Outbox, type Via } from "./outbox.ts";
+import { Requests } from "./requests.ts";
+import { FocusStats } from "./stats.ts";
+
+export type FocusInput =
+  /** Logged in anew: rooms have to be joined. (A resumed session needs no input.) */
+  | { readonly kind: "online"; readonly via: Via }
+  | { readonly kind: "offline"; readonly via: Via }
+  | { readonly kind: "stanza"; readonly via: Via; readonly stanza: Element }
+  | { readonly kind: "http-conference-request"; readonly token: number; readonly request: ConferenceRequest }
+  | {
+      readonly kind: "move-endpoint";
+      readonly conference: string;
+      readonly endpoint: string;
+      readonly bridge: string | undefined;
+    }
+  | { readonly kind: "tick" }
+  /** No new conferences; running ones go on. */
+  | { readonly kind: "drain"; readonly on: boolean }
+  /** Leave all rooms. Media goes on until whoever follows takes over (design.md 2). */
+  | { readonly kind: "stop" };
+
+type Answerer = (answer: ConferenceAnswer) => void;
+const MAX_WAITERS = 1_000;
+const MAX_REMEMBERED_OWNERS = 500;
+
+export class Focus {
+  readonly settings: FocusSettings;
+  readonly stats = new FocusStats();
+  readonly context: FocusContext;
+  readonly bridges: Bridges;
+  readonly #outbox = new Outbox();
+  readonly #requests: Requests;
+  readonly #brewery: Brewery;
+  readonly #authenticator: Authenticator | undefined;
+  readonly #conferences = new Map<string, Conference>();
+  readonly #waiting = new Map<string, Answerer[]>();
+  /** Addresses of the server's components by their disco type (signaling.md 7.1). */
+  readonly #components = new Map<string, string>();
+  /** Owners of main rooms that have ended, for their breakout rooms. */
+  readonly #formerOwners = new Map<string, ReadonlySet<string>>();
+  /** Rooms that were lost with the connection and are to be found again. */
+  readonly #lostRooms = new Map<string, Conference["options"]>();
+  readonly #pins = new Map<string, { readonly version: string; readonly until: Millis }>();
+  #online = false;
+  #draining = false;
+  #excluded: Bridge | undefined;
+
+  constructor(settings: FocusSettings, random: FocusRandom) {
+    this.settings = settings;
+    this.#requests = new Requests(this.#outbox, random.id(5));
+    this.context = {
+      settings,
+      outbox: this.#outbox,
+      requests: this.#requests,
+      random,
+      stats: this.stats,
+      caps: new CapsCache(this.#requests),
+    };
+    this.bridges = new Bridges(settings.bridges, this.#outbox, this.#requests, {
+      lost: (now, bridge) => {
+        for (const conference of [...this.#conferences.values()]) conference.bridgeLost(now, bridge);
+      },
+      available: (now) => {
+        for (const conference of [...this.#conferences.values()]) conference.bridgeAvailable(now);
+      },
+    });
+    this.#brewery = new Brewery(settings.brewery, this.#outbox, this.#requests, {
+      occupant: (now, presence) => this.bridges.presence(now, presence),
+      lost: (now) => this.bridges.clear(now),
+    });
+    this.#authenticator =
+      settings.authentication === undefined ? undefined : new Authenticator(settings.authentication, random);
+  }
+
+  get conferences(): ReadonlyMap<string, Conference> {
+    return this.#conferences;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Undefined when it can serve a conference request. */
+  health(): string | undefined {
+    if (!this.#online) return "not logged in to the XMPP server";
+    return this.#brewery.joined ? undefined : `not in the brewery ${this.settings.brewery}`;
+  }
+
+  handle(now: Millis, input: FocusInput): FocusAction[] {
+    this.#dispatch(now, input);
+    for (const conference of this.#conferences.values()) conference.flush(now);
+    return this.#outbox.take();
+  }
+
+  nextDeadline(): Deadline | undefined {
+    let next = soonest(this.#requests.nextDeadline(), this.bridges.nextDeadline(), this.#brewery.nextDeadline());
+    for (const conference of this.#conferences.values()) next = soonest(next, conference.nextDeadline());
+    return next;
+  }
+
+  #dispatch(now: Millis, input: FocusInput): void {
+    switch (input.kind) {
+      case "online":
+        if (input.via === "client") this.#loggedIn(now);
+        break;
+      case "offline":
+        if (input.via === "client") this.#loggedOut(now);
+        break;
+      case "stanza":
+        this.#stanza(now, input.stanza, input.via);
+        break;
+      case "http-conference-request":
+        this.#request(now, input.request, undefined, (answer) =>
+          this.#outbox.answerHttp(input.token, conferenceHttpAnswer(answer)),
+        );
+        break;
+      case "move-endpoint":
+        this.#moveEndpoint(now, input.conference, input.endpoint, input.bridge);
+        break;
+      case "tick":
+        this.#requests.tick(now);
+        this.#brewery.tick(now);
+        this.bridges.tick(now);
+        for (const conference of [...this.#conferences.values()]) conference.tick(now);
+        break;
+      case "drain":
+        this.#draining = input.on;
+        break;
+      case "stop":
+        this.#draining = true;
+        for (const conference of this.#conferences.values()) conference.room.leave();
+        break;
+    }
+  }
+
+  // Logins -----------------------------------------------------------------------------------------------------------
+
+  #loggedIn(now: Millis): void {
+    this.#online = true;
+    this.#outbox.send(xml("presence", { xmlns: NS.client }, xml("priority", {}, "0"), capsElement()));
+    const query = xml("query", { xmlns: NS.discoInfo });
+    this.#requests.request(now, this.settings.domains.domain, "get", query, (_, answer) => {
+      if (answer.kind !== "result") return;
+      const info = child(answer.stanza, "query", NS.discoInfo);
+      for (const each of info === undefined ? [] : children(info, "identity")) {
+        const type = attr(each, "type");
+        const name = attr(each, "name");
+        if (attr(each, "category") === "component" && type !== undefined && name !== undefined)
+          this.#components.set(type, name);
+      }
+    });
+    this.#brewery.join(now);
+    for (const [room, options] of this.#lostRooms) this.#create(now, room, options);
+    this.#lostRooms.clear();
+  }
+
+  #loggedOut(now: Millis): void {
+    this.#online = false;
+    for (const conference of this.#conferences.values()) this.#lostRooms.set(conference.jid, conference.options);
+    for (const conference of [...this.#conferences.values()]) conference.end(now, "the XMPP session is gone");
+    this.#requests.offline(now);
+    this.#brewery.reset(now);
+  }
+
+  // Stanzas ----------------------------------------------------------------------------------------------------------
+
+  #stanza(now: Millis, stanza: Element, via: Via): void {
+    switch (stanza.getName()) {
+      case "iq":
+        this.#iq(now, stanza, via);
+        break;
+      case "presence":
+        if (via === "client") this.#presence(now, stanza);
+        break;
+      case "message":
+        if (via === "client") handleComponentMessage(now, this.context, stanza, this.#components, this.#conferences);
+        break;
+      default:
+        this.stats.drop("not a stanza");
+    }
+  }
+
+  #presence(now: Millis, presence: Element): void {
+    const from = attr(presence, "from") ?? "";
+    const type = attr(presence, "type");
+    if (type === "subscribe") {
+      // The client proxy wants to know whether we are here (signaling.md 7.1); nobody else needs to.
+      const allowed = from === this.settings.domains.focus;
+      this.#outbox.send(xml("presence", { xmlns: NS.client, to: from, type: allowed ? "subscribed" : "unsubscribed" }));
+      return;
+    }
+    const room = from.split("/")[0] ?? "";
+    if (room === this.#brewery.jid) this.#brewery.stanza(now, presence);
+    else this.#conferences.get(room)?.room.stanza(now, presence);
+  }
+
+  #iq(now: Millis, iq: Element, via: Via): void {
+    const type = attr(iq, "type");
+    if (type === "result" || type === "error") {
+      if (!this.#requests.answer(now, iq)) this.stats.drop("answer to nothing");
+      return;
+    }
+    const payload = children(iq)[0];
+    if (payload === undefined || (type !== "get" && type !== "set")) {
+      this.#outbox.send(errorReply(iq, { condition: "bad-request" }), via);
+      return;
+    }
+    if (payload.getNS() === NS.focus) this.#focusIq(now, iq, payload, type, via);
+    else if (!this.#occupantIq(now, iq, payload, type)) this.#commonIq(iq, payload, type, via);
+  }
+
+  /** Requests of the focus's own namespace: from clients through the client proxy, or at our component address. */
+  #focusIq(now: Millis, iq: Element, payload: Element, type: "get" | "set", via: Via): void {
+    const from = attr(iq, "from") ?? "";
+    const proxy = `${this.settings.domains.focus}/`;
+    const requester = via === "client" && from.startsWith(proxy) ? from.slice(proxy.length) : from;
+    const name = payload.getName();
+    if (name === "conference" && type === "set") {
+      this.#request(now, readConferenceIq(payload), requester, (answer) =>
+        this.#outbox.send(conferenceIqAnswer(iq, answer), via),
+      );
+      return;
+    }
+    const authenticator = this.#authenticator;
+    if (name === "login-url" && type === "get" && authenticator?.settings.loginUrl !== undefined) {
+      const url = authenticator.settings.loginUrl.replaceAll("{room}", encodeURIComponent(attr(payload, "room") ?? ""));
+      this.#outbox.send(iqResult(iq, xml("login-url", { xmlns: NS.focus, url })), via);
+      return;
+    }
+    if (name === "logout" && type === "set" && authenticator !== undefined) {
+      if (!authenticator.logout(attr(payload, "session-id"))) {
+        this.#outbox.send(
+          errorReply(iq, { condition: "not-acceptable", extra: [xml("session-invalid", { xmlns: NS.focus })] }),
+          via,
+        );
+        return;
+      }
+      const url = authenticator.settings.logoutUrl;
+      this.#outbox.send(iqResult(iq, xml("logout", { xmlns: NS.focus, "logout-url": url })), via);
+      return;
+    }
+    this.#outbox.send(errorReply(iq, { condition: "feature-not-implemented" }, clone(payload)), via);
+  }
+
+  /** Requests of somebody in a room. False: it is none. */
+  #occupantIq(now: Millis, iq: Element, payload: Element, type: "get" | "set"): boolean {
+    if (type !== "set") return false;
+    const from = attr(iq, "from") ?? "";
+    const slash = from.indexOf("/");
+    const conference = slash === -1 ? undefined : this.#conferences.get(from.slice(0, slash));
+    const jingle = payload.getName() === "jingle" && payload.getNS() === NS.jingle;
+    const mute = payload.getName() === "mute" && muteMedia(payload) !== undefined;
+    if (!jingle && !mute) return false;
+    const participant = conference?.participants.get(from.slice(slash + 1));
+    if (conference === undefined || participant === undefined)
+      this.#outbox.send(errorReply(iq, { condition: "item-not-found" }, clone(payload)));
+    else if (jingle) handleJingle(now, conference, participant, iq, payload);
+    else handleMute(now, conference, participant, iq, payload);
+    return true;
+  }
+
+  #commonIq(iq: Element, payload: Element, type: "get" | "set", via: Via): void {
+    const namespace = payload.getNS();
+    if (type === "get" && namespace === NS.discoInfo)
+      this.#outbox.send(iqResult(iq, ourDiscoInfo(attr(payload, "node"))), via);
+    else if (type === "get" && namespace === NS.discoItems)
+      this.#outbox.send(iqResult(iq, xml("query", { xmlns: NS.discoItems })), via);
+    else if (type === "get" && namespace === NS.ping) this.#outbox.send(iqResult(iq), via);
+    else if (type === "get" && namespace === NS.version)
+      this.#outbox.send(
+        iqResult(
+          iq,
+          xml(
+            "query",
+            { xmlns: NS.version },
+            xml("name", {}, "Parley focus"),
+            xml("version", {}, this.settings.version),
+          ),
+        ),
+        via,
+      );
+    else if (type === "set" && namespace === NS.roster) this.#outbox.send(iqResult(iq), via);
+    else this.#outbox.send(errorReply(iq, { condition: "feature-not-implemented" }, clone(payload)), via);
+  }
+
+  // Conferences ------------------------------------------------------------------------------------------------------
+
+  #request(now: Millis, request: ConferenceRequest, requester: string | undefined, answer: Answerer): void {
+    const { room } = request;
+    if (room === undefined) {
+      answer({ kind: "bad-request", text: "no room" });
+      return;
+    }
+    const domain = room.slice(room.indexOf("@") + 1);
+    const breakout = this.#isBreakout(domain);
+    if (domain !== this.settings.domains.muc && !breakout) {
+      answer({ kind: "bad-request", text: "not a room of this server" });
+      return;
+    }
+    const existing = this.#conferences.get(room);
+    const authentication =
+      this.#authenticator === undefined || breakout
+        ? undefined
+        : this.#authenticator.authenticate(now, requester, request.machineUid, request.sessionId);
+    if (authentication?.kind === "invalid-session" || authentication?.kind === "not-acceptable") {
+      answer({ kind: authentication.kind });
+      return;
+    }
+    if (authentication?.kind === "guest" && existing === undefined) {
+      answer({ kind: "not-authorized" });
+      return;
+    }
+    if (!this.#online) {
+      answer({ kind: "failed", text: "the focus is not connected" });
+      return;
+    }
+    if (existing === undefined && (this.#draining || this.#conferences.size >= this.settings.maxConferences)) {
+      answer({ kind: "failed", text: this.#draining ? "shutting down" : "too many conferences" });
+      return;
+    }
+    const conference =
+      existing ??
+      this.#create(now, room, {
+        startAudioMuted: countProperty(request, "startAudioMuted"),
+        startVideoMuted: countProperty(request, "startVideoMuted"),
+        rtcstats: request.properties.get("rtcstatsEnabled") !== "false",
+      });
+    const authenticated = authentication?.kind === "authenticated" ? authentication : undefined;
+    if (authenticated !== undefined && requester !== undefined) conference.authenticate(now, requester);
+    const reply = (ready: boolean): void =>
+      answer({
+        kind: "ready",
+        room,
+        ready,
+        focusJid: this.settings.focusJid,
+        sessionId: authenticated?.sessionId,
+        identity: authenticated?.identity,
+        properties: [
+          ["authentication", String(this.#authenticator !== undefined)],
+          ...(this.#authenticator?.settings.kind === "jwt" ? [["externalAuth", "true"] as const] : []),
+          ["visitors-supported", "false"],
+        ],
+      });
+    if (conference.room.ready) {
+      conference.requested(now);
+      reply(true);
+      return;
+    }
+    const waiting = this.#waiting.get(room) ?? [];
+    if (waiting.length >= MAX_WAITERS) {
+      reply(false); // asks again after a second
+      return;
+    }
+    waiting.push((outcome) => (outcome.kind === "ready" ? reply(true) : answer(outcome)));
+    this.#waiting.set(room, waiting);
+  }
+
+  #isBreakout(domain: string): boolean {
+    return domain === (this.#components.get("breakout_rooms") ?? `breakout.${this.settings.domains.domain}`);
+  }
+
+  #create(now: Millis, room: string, options: Conference["options"]): Conference {
+    const conference = new Conference(now, room, this.context, options, {
+      selectBridge: (at, each, selection) =>
+        this.bridges.select(at, { ...selection, pinned: this.#pinned(at, each.jid), exclude: this.#excluded }),
+      bridgeFailed: (at, bridge, reason) => this.bridges.failed(at, bridge, reason),
+      ready: (_, each) => this.#answerWaiting(each.jid, true, ""),
+      ended: (_, each, reason) => this.#ended(each, reason),
+      memberChanged: (at, each, member) => this.#mirrorOwners(at, each, member),
+      memberLeft: () => {},
+    });
+    this.#conferences.set(room, conference);
+    this.stats.conferencesCreated++;
+    conference.start(now);
+    return conference;
+  }
+
+  #ended(conference: Conference, reason: string): void {
+    if (this.#conferences.get(conference.jid) === conference) this.#conferences.delete(conference.jid);
+    if (conference.owners.size > 0) {
+      this.#formerOwners.delete(conference.jid);
+      this.#formerOwners.set(conference.jid, conference.owners);
+      const oldest = this.#formerOwners.keys().next();
+      if (this.#formerOwners.size > MAX_REMEMBERED_OWNERS && oldest.done !== true)
+        this.#formerOwners.delete(oldest.value);
+    }
+    this.#answerWaiting(conference.jid, false, reason);
+  }
+
+  #answerWaiting(room: string, ready: boolean, reason: string): void {
+    const waiting = this.#waiting.get(room) ?? [];
+    this.#waiting.delete(room);
+    const outcome: ConferenceAnswer = ready
+      ? { kind: "ready", room, ready, focusJid: "", sessionId: undefined, identity: undefined, properties: [] }
+      : { kind: "failed", text: reason };
+    for (const each of waiting) each(outcome);
+  }
+
+  /** Who is owner of a main room is owner of its breakout rooms (signaling.md 3.5). */
+  #mirrorOwners(now: Millis, conference: Conference, member: Member): void {
+    const user = member.realJid?.split("/")[0];
+    if (user === undefined) return;
+    if (conference.configuration.isBreakout) {
+      const main = conference.configuration.mainRoom ?? "";
+      const owners = this.#conferences.get(main)?.owners ?? this.#formerOwners.get(main);
+      if (owners?.has(user) === true && member.affiliation !== "owner") conference.room.grantOwner(now, member);
+      return;
+    }
+    for (const breakout of this.#conferences.values()) {
+      if (breakout.configuration.mainRoom !== conference.jid) continue;
+      for (const { member: there } of breakout.participants.values()) {
+        if (there.realJid?.split("/")[0] !== user) continue;
+        const owner = conference.owners.has(user);
+        if (owner && there.affiliation !== "owner") breakout.room.grantOwner(now, there);
+        else if (!owner && there.affiliation === "owner") breakout.room.revokeOwner(now, there);
+      }
+    }
+  }
+
+  // Administration ---------------------------------------------------------------------------------------------------
+
+  /** Keeps new bridges of a conference to one version (signaling.md 5.8). */
+  pin(now: Millis, room: string, version: string, durationMs: number): void {
+    this.#pins.set(room, { version, until: (now + durationMs) as Millis });
+  }
+
+  unpin(room: string): boolean {
+    return this.#pins.delete(room);
+  }
+
+  pins(now: Millis): ReadonlyMap<string, { readonly version: string; readonly until: Millis }> {
+    for (const [room, pin] of this.#pins) if (pin.until <= now) this.#pins.delete(room);
+    return this.#pins;
+  }
+
+  #pinned(now: Millis, room: string): string | undefined {
+    return this.pins(now).get(room)?.version;
+  }
+
+  #moveEndpoint(now: Millis, room: string, endpoint: string, bridgeName: string | undefined): void {
+    const conference = this.#conferences.get(room);
+    const participant = conference?.participants.get(endpoint);
+    if (conference === undefined || participant === undefined) return;
+    const bridge = bridgeName === undefined ? participant.bridge?.bridge : this.bridges.find(bridgeName);
+    if (bridge === undefined || participant.bridge?.bridge !== bridge) return;
+    this.#excluded = bridge;
+    conference.move(now, participant);
+    this.#excluded = undefined;
+  }
+
+  /** Text of an element of interest to nobody but `/debug`. */
+  debug(now: Millis): Record<string, unknown> {
+    return {
+      conferences: this.#conferences.size,
+      requests: this.#requests.size,
+      components: Object.fromEntries(this.#components),
+      draining: this.#draining,
+      brewery: { jid: this.#brewery.jid, joined: this.#brewery.joined },
+      bridges: [...this.bridges.all()].map((bridge) => ({
+        id: bridge.id,
+        jid: bridge.jid,
+        version: bridge.version,
+        region: bridge.region,
+        stress: bridge.stress,
+        correctedStress: bridge.correctedStress(now),
+        drain: bridge.drain,
+        gracefulShutdown: bridge.gracefulShutdown,
+        operational: bridge.operational(now, this.settings.bridges),
+      })),
+    };
+  }
+}
