@@ -1,0 +1,507 @@
+/**
+ * The control side of one bridge as a core: stanzas, channel messages, events of the media loop, HTTP requests and time go in; `take()` answers what is to
+ * be done. It keeps its conferences when the XMPP server is lost: media goes on, and the focus finds everything as it was (design.md 2).
+ */
+import { type Deadline, soonest } from "../deadlines.ts";
+import { type EpochMillis, later, type Millis } from "../time.ts";
+import type { ConferenceModify } from "../wire/colibri2.ts";
+import { conferenceModifiedElement, isColibriFault, readConferenceModify } from "../wire/colibri2.ts";
+import { NS } from "../wire/namespaces.ts";
+import { errorReply, iqResult } from "../wire/stanza.ts";
+import { attr, type Element, is, xml } from "../wire/xml.ts";
+import { hostCandidates, plainAddress } from "./addresses.ts";
+import { BRIDGE_FEATURES, BRIDGE_IDENTITY, Brewery } from "./brewery.ts";
+import { type ColibriOutcome, handleConferenceModify } from "./colibri2.ts";
+import type { Conference } from "./conference.ts";
+import {
+  type BridgeAction,
+  BridgeContext,
+  type BridgeSettings,
+  type ChannelId,
+  type RandomBytes,
+  type TransportFactory,
+} from "./context.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Link } from "./link.ts";
+import type { MediaEvent, MediaSocket, Path } from "./media-commands.ts";
+import type { Relay } from "./relay.ts";
+import { Shutdown } from "./shutdown.ts";
+import { collectStats, Rates, type StatValue } from "./stats.ts";
+import { isStun } from "./transport/demux.ts";
+import type { StunDemux } from "./transport/stun-demux.ts";
+
+export interface BridgeOptions {
+  readonly settings: BridgeSettings;
+  readonly transports: TransportFactory;
+  readonly demux: StunDemux<Link>;
+  readonly random: RandomBytes;
+  /** Addresses that alone may reach the media port; undefined: any (design.md 5). */
+  readonly onlyFrom: ReadonlySet<string> | undefined;
+  /** A link has something to say outside of any input: call `woken` then, not from within. */
+  readonly wake: (link: Link) => void;
+}
+
+/** Whose channel a path of the WebSocket server names. */
+export interface ChannelPath {
+  readonly kind: "endpoint" | "relay";
+  readonly serverId: string;
+  readonly conference: string;
+  readonly peer: string;
+  /** The query, without the question mark. */
+  readonly query: string;
+}
+
+const MONITOR_MS = 500;
+const SWEEP_MS = 60_000;
+const REPORT_MS = 5_000;
+
+type ChannelHolder = { readonly conference: Conference; readonly peer: Endpoint | Relay };
+
+export class Bridge {
+  readonly context: BridgeContext;
+  readonly rates = new Rates();
+  readonly shutdown = new Shutdown();
+  readonly #brewery: Brewery;
+  readonly #onlyFrom: ReadonlySet<string> | undefined;
+  readonly #conferences = new Map<string, Conference>();
+  readonly #channels = new Map<ChannelId, ChannelHolder>();
+  #drain = false;
+  #online = false;
+  #fault: string | undefined = "the media loop is not ready";
+  #monitorAt: Millis | undefined;
+  #sweepAt: Millis | undefined;
+  #reportAt: Millis | undefined;
+
+  constructor(options: BridgeOptions) {
+    this.context = new BridgeContext(options.settings, options.transports, options.demux, options.random, options.wake);
+    this.#onlyFrom = options.onlyFrom;
+    const { serverId, brewery } = options.settings;
+    this.#brewery = new Brewery(brewery, () => `${serverId}-${this.context.hex(4)}`);
+  }
+
+  get conferences(): IterableIterator<Conference> {
+    return this.#conferences.values();
+  }
+
+  meeting(meetingId: string): Conference | undefined {
+    return this.#conferences.get(meetingId);
+  }
+
+  hasMeeting(meetingId: string): boolean {
+    return this.#conferences.has(meetingId);
+  }
+
+  /** By the local hex id. */
+  conferenceById(id: string): Conference | undefined {
+    for (const conference of this.#conferences.values()) if (conference.id === id) return conference;
+    return undefined;
+  }
+
+  /** Occupant name in the brewery: what a focus knows this bridge by. */
+  get nick(): string {
+    return this.#brewery.nick;
+  }
+
+  get drain(): boolean {
+    return this.#drain;
+  }
+
+  get joined(): boolean {
+    return this.#brewery.joined;
+  }
+
+  /** What is to be done, in order, since the last call. */
+  take(): readonly BridgeAction[] {
+    return this.context.take();
+  }
+
+  /** Undefined when media can be served. */
+  health(): string | undefined {
+    return this.#fault;
+  }
+
+  // --- media loop
+
+  mediaReady(now: Millis, sockets: readonly MediaSocket[]): void {
+    this.context.sockets = sockets;
+    this.context.candidates = hostCandidates(sockets, () => "");
+    this.#fault = sockets.length === 0 ? "no socket for media could be opened" : undefined;
+    this.#reportAt = now;
+  }
+
+  mediaFault(message: string): void {
+    this.#fault = message;
+    this.#send(this.#brewery.leave());
+  }
+
+  mediaEvents(now: Millis, events: readonly MediaEvent[]): void {
+    for (const event of events) this.#mediaEvent(now, event);
+    this.#settle(now);
+  }
+
+  #mediaEvent(now: Millis, event: MediaEvent): void {
+    switch (event.type) {
+      case "ready":
+        this.mediaReady(now, event.sockets);
+        return;
+      case "datagram":
+        this.#datagram(now, event.endpoint, event.path, event.bytes);
+        return;
+      case "levels":
+        for (const { endpoint, levels } of event.levels) {
+          const found = this.#endpointByIndex(endpoint);
+          if (found !== undefined && !found.endpoint.visitor) found.conference.heard(now, found.endpoint.id, levels);
+        }
+        return;
+      case "layers":
+        for (const conference of this.#conferences.values()) {
+          const source = conference.sourceByIndex(event.source);
+          if (source !== undefined) {
+            conference.layersChanged(source, event.layers);
+            return;
+          }
+        }
+        return;
+      case "activity":
+        for (const [index, idleMs] of event.idleMs) {
+          const found = this.#endpointByIndex(index);
+          if (found !== undefined) found.endpoint.lastActivity = (now - idleMs) as Millis;
+        }
+        return;
+      case "round-trip": {
+        const found = this.#endpointByIndex(event.endpoint);
+        if (found !== undefined) found.endpoint.rttMs = event.rttMs;
+        return;
+      }
+      case "audio-heard":
+        for (const conference of this.#conferences.values()) {
+          const source = conference.sourceByIndex(event.source);
+          if (source !== undefined) {
+            conference.audioHeard(now, source);
+            return;
+          }
+        }
+        return;
+      case "estimate": {
+        const found = this.#endpointByIndex(event.endpoint);
+        found?.conference.estimate(found.endpoint, event.bandwidthBps);
+        return;
+      }
+      case "endpoint-removed":
+        this.context.links.delete(event.endpoint);
+        this.context.endpointIndices.give(event.endpoint);
+        return;
+      case "source-removed":
+        this.context.sourceIndices.give(event.source);
+        return;
+      case "statistics":
+        this.rates.update(now, event.statistics);
+        return;
+      case "fault":
+        this.mediaFault(event.message);
+        return;
+    }
+  }
+
+  woken(now: Millis, link: Link): void {
+    link.woken(now);
+    this.#settle(now);
+  }
+
+  #datagram(now: Millis, index: number, path: Path, bytes: Uint8Array): void {
+    const counters = this.context.counters;
+    if (this.#onlyFrom !== undefined && !this.#onlyFrom.has(plainAddress(path.address))) {
+      counters.drop("datagram-from-outside");
+      return;
+    }
+    const link = index < 0 ? undefined : this.context.links.get(index);
+    const [first = 255, second = 255] = bytes;
+    const request = isStun(first) && first === 0 && second === 1;
+    // A Binding request says itself whom it is for: a client that restarts keeps its port, and the address then belongs to somebody else.
+    if (link === undefined || request) {
+      const found = this.context.demux.find(now, path, bytes);
+      if (found.key !== undefined) {
+        found.key.handleDatagram(now, path, bytes);
+        return;
+      }
+      if (link === undefined) {
+        counters.drop(`stun-${found.refused}`);
+        return;
+      }
+    }
+    link?.handleDatagram(now, path, bytes);
+  }
+
+  #endpointByIndex(index: number): { readonly conference: Conference; readonly endpoint: Endpoint } | undefined {
+    for (const conference of this.#conferences.values())
+      for (const endpoint of conference.endpoints.values())
+        if (endpoint.index === index) return { conference, endpoint };
+    return undefined;
+  }
+
+  // --- XMPP
+
+  xmppOnline(now: Millis, resumed: boolean): void {
+    this.#online = true;
+    if (!resumed || !this.#brewery.joined) this.#send(this.#brewery.online(now));
+  }
+
+  xmppOffline(): void {
+    this.#online = false;
+    this.#brewery.offline();
+  }
+
+  stanza(now: Millis, wallNow: EpochMillis, stanza: Element): void {
+    const taken = this.#brewery.handle(now, stanza);
+    if (taken !== undefined) {
+      this.#send(taken.stanzas);
+      if (taken.joinedNow) this.#send(this.#brewery.presence(now, this.stats(wallNow)));
+    } else if (stanza.getName() === "iq") this.#request(now, stanza);
+    this.#settle(now);
+  }
+
+  #request(now: Millis, stanza: Element): void {
+    const type = attr(stanza, "type");
+    if (type !== "get" && type !== "set") return;
+    this.#send([this.#answer(now, stanza, type)]);
+  }
+
+  #answer(now: Millis, stanza: Element, type: "get" | "set"): Element {
+    const payload = stanza.getChildElements()[0];
+    if (payload !== undefined && type === "get" && is(payload, "ping", NS.ping)) return iqResult(stanza);
+    if (!this.#brewery.isOccupant(attr(stanza, "from"))) {
+      this.context.counters.drop("iq-from-stranger");
+      return errorReply(stanza, { condition: "forbidden" });
+    }
+    if (payload === undefined) return errorReply(stanza, { condition: "bad-request" });
+    if (type === "get" && is(payload, "conference-modify", NS.colibri2))
+      return this.#conferenceModify(now, stanza, payload);
+    if (type === "get" && is(payload, "healthcheck", NS.health)) {
+      const fault = this.health();
+      return fault === undefined
+        ? iqResult(stanza)
+        : errorReply(stanza, { condition: "internal-server-error", text: fault });
+    }
+    if (type === "get" && is(payload, "query", NS.version)) return iqResult(stanza, this.#version());
+    if (type === "get" && is(payload, "query", NS.discoInfo)) return iqResult(stanza, discoInfo(payload));
+    return errorReply(stanza, { condition: "service-unavailable" });
+  }
+
+  #conferenceModify(now: Millis, stanza: Element, payload: Element): Element {
+    const request = readConferenceModify(payload);
+    if (isColibriFault(request)) {
+      this.context.counters.request("bad-request");
+      return errorReply(stanza, { condition: "bad-request", text: request.text });
+    }
+    const outcome = this.#modify(now, request);
+    return "error" in outcome
+      ? errorReply(stanza, outcome.error)
+      : iqResult(stanza, conferenceModifiedElement(outcome.modified));
+  }
+
+  #version(): Element {
+    const { version, os } = this.context.settings;
+    return xml("query", { xmlns: NS.version }, xml("name", {}, "JVB"), xml("version", {}, version), xml("os", {}, os));
+  }
+
+  // --- colibri2
+
+  /** A request over HTTP. */
+  modify(now: Millis, request: ConferenceModify): ColibriOutcome {
+    const outcome = this.#modify(now, request);
+    this.#settle(now);
+    return outcome;
+  }
+
+  #modify(now: Millis, request: ConferenceModify): ColibriOutcome {
+    this.#monitorAt ??= later(now, MONITOR_MS);
+    this.#sweepAt ??= later(now, SWEEP_MS);
+    return handleConferenceModify(
+      now,
+      this.context,
+      { byMeeting: this.#conferences, closing: this.shutdown.refusesConferences },
+      request,
+    );
+  }
+
+  // --- bridge channel
+
+  /** Status to refuse an upgrade with (bridge.md 2.1), or undefined. */
+  channelRefusal(path: ChannelPath): 403 | 404 | undefined {
+    if (path.serverId !== this.context.settings.serverId) return 404;
+    const holder = this.#channelPeer(path);
+    return holder !== undefined && path.query === `pwd=${holder.peer.channelSecret}` ? undefined : 403;
+  }
+
+  #channelPeer(path: ChannelPath): ChannelHolder | undefined {
+    for (const conference of this.#conferences.values()) {
+      if (conference.id !== path.conference) continue;
+      const peers = path.kind === "endpoint" ? conference.endpoints : conference.relays;
+      const peer = peers.get(path.peer);
+      return peer === undefined ? undefined : { conference, peer };
+    }
+    return undefined;
+  }
+
+  /** A WebSocket that `channelRefusal` let in. */
+  channelOpened(now: Millis, channel: ChannelId, path: ChannelPath): void {
+    const holder = this.channelRefusal(path) === undefined ? this.#channelPeer(path) : undefined;
+    if (holder === undefined) {
+      this.context.act({ type: "channel-close", channel, code: 1001, reason: "endpoint closed" });
+      return;
+    }
+    this.#attach(now, channel, holder);
+  }
+
+  /** A WebSocket that a `channel-dial` asked for is open. */
+  channelDialled(now: Millis, channel: ChannelId): void {
+    for (const conference of this.#conferences.values())
+      for (const relay of conference.relays.values())
+        if (relay.isDialled(channel)) {
+          this.#attach(now, channel, { conference, peer: relay });
+          return;
+        }
+    this.context.act({ type: "channel-close", channel, code: 1001, reason: "relay_closed" });
+  }
+
+  #attach(now: Millis, channel: ChannelId, holder: ChannelHolder): void {
+    this.#channels.set(channel, holder);
+    holder.peer.channel.webSocketOpened(channel);
+    if ("visitor" in holder.peer) holder.conference.channelOpened(now, holder.peer, "websocket");
+    else holder.peer.channelOpened(now);
+    this.#settle(now);
+  }
+
+  channelText(now: Millis, channel: ChannelId, text: string): void {
+    const holder = this.#channels.get(channel);
+    if (holder === undefined || !holder.peer.channel.isWebSocket(channel)) {
+      this.context.counters.drop("channel-message-late");
+      return;
+    }
+    if ("visitor" in holder.peer) holder.conference.channelText(now, holder.peer, text, "websocket");
+    else holder.peer.channelText(now, text, "websocket");
+    this.#settle(now);
+  }
+
+  channelClosed(channel: ChannelId): void {
+    this.#channels.get(channel)?.peer.channel.webSocketClosed(channel);
+    this.#channels.delete(channel);
+  }
+
+  // --- administration
+
+  setDrain(now: Millis, wallNow: EpochMillis, drain: boolean): void {
+    if (this.#drain === drain) return;
+    this.#drain = drain;
+    this.#send(this.#brewery.presence(now, this.stats(wallNow)));
+  }
+
+  beginShutdown(now: Millis, wallNow: EpochMillis, graceful: boolean): void {
+    this.shutdown.begin(now, graceful);
+    this.#advanceShutdown(now, wallNow);
+    this.#send(this.#brewery.presence(now, this.stats(wallNow)));
+  }
+
+  /** Leaves the brewery, ends conferences and channels. */
+  stop(now: Millis): void {
+    this.#send(this.#brewery.leave());
+    for (const conference of this.#conferences.values()) conference.expire(now);
+    this.#conferences.clear();
+    this.context.media({ type: "stop" });
+  }
+
+  stats(wallNow: EpochMillis): Map<string, StatValue> {
+    return collectStats({
+      context: this.context,
+      conferences: this.#conferences.values(),
+      rates: this.rates,
+      wallNow,
+      drain: this.#drain,
+      gracefulShutdown: this.shutdown.state === "GRACEFUL_SHUTDOWN",
+      shuttingDown: this.shutdown.state === "SHUTTING_DOWN" || this.shutdown.state === "OVER",
+      healthy: this.#fault === undefined,
+      xmppConnected: this.#online,
+      breweryJoined: this.#brewery.joined,
+    });
+  }
+
+  // --- time
+
+  nextDeadline(): Deadline | undefined {
+    let next = soonest(
+      this.#brewery.nextDeadline(),
+      this.shutdown.nextDeadline(),
+      this.#monitorAt === undefined ? undefined : { at: this.#monitorAt, why: "connectivity monitor" },
+      this.#sweepAt === undefined ? undefined : { at: this.#sweepAt, why: "expiry" },
+      this.#reportAt === undefined ? undefined : { at: this.#reportAt, why: "media report" },
+    );
+    for (const conference of this.#conferences.values()) next = soonest(next, conference.nextDeadline());
+    for (const link of this.context.links.values()) next = soonest(next, link.nextDeadline());
+    return next;
+  }
+
+  handleTimeout(now: Millis, wallNow: EpochMillis): void {
+    for (const link of [...this.context.links.values()]) {
+      const deadline = link.nextDeadline();
+      if (deadline !== undefined && deadline.at <= now) link.handleTimeout(now);
+    }
+    for (const conference of this.#conferences.values()) conference.handleTimeout(now);
+    if (this.#monitorAt !== undefined && now >= this.#monitorAt) {
+      this.#monitorAt = later(now, MONITOR_MS);
+      for (const conference of this.#conferences.values()) conference.checkActivity(now);
+    }
+    if (this.#sweepAt !== undefined && now >= this.#sweepAt) {
+      this.#sweepAt = later(now, SWEEP_MS);
+      for (const conference of this.#conferences.values()) conference.sweep(now);
+    }
+    if (this.#reportAt !== undefined && now >= this.#reportAt) {
+      this.#reportAt = later(now, REPORT_MS);
+      this.context.media({ type: "report" });
+    }
+    const { presenceDue, stanzas } = this.#brewery.handleTimeout(now);
+    this.#send(stanzas);
+    if (presenceDue) this.#send(this.#brewery.presence(now, this.stats(wallNow)));
+    this.#advanceShutdown(now, wallNow);
+    this.#settle(now);
+  }
+
+  #advanceShutdown(now: Millis, wallNow: EpochMillis): void {
+    let participants = 0;
+    for (const conference of this.#conferences.values()) participants += conference.endpoints.size;
+    while (this.shutdown.advance(now, participants)) this.#send(this.#brewery.presence(now, this.stats(wallNow)));
+    if (this.shutdown.state === "OVER") this.context.act({ type: "shutdown" });
+  }
+
+  /** What one input changed is carried out before the next one. */
+  #settle(now: Millis): void {
+    for (const [meetingId, conference] of this.#conferences) {
+      conference.settle(now);
+      if (conference.expired) this.#conferences.delete(meetingId);
+    }
+    if (this.#conferences.size > 0) return;
+    // Nothing to watch: an idle bridge wakes up for its presence only.
+    this.#monitorAt = undefined;
+    this.#sweepAt = undefined;
+  }
+
+  #send(stanzas: readonly Element[]): void {
+    for (const stanza of stanzas) this.context.act({ type: "stanza", stanza });
+  }
+}
+
+function discoInfo(request: Element): Element {
+  return xml(
+    "query",
+    { xmlns: NS.discoInfo, node: attr(request, "node") },
+    xml("identity", BRIDGE_IDENTITY),
+    BRIDGE_FEATURES.map((feature) => xml("feature", { var: feature })),
+  );
+}
+
+/** `/colibri-ws/<server id>/<conference>/<endpoint>?pwd=…`, or the same for relays; undefined: another path. */
+export function parseChannelPath(pathname: string, query: string): ChannelPath | undefined {
+  const match = /^\/colibri-(relay-)?ws\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(pathname);
+  const [, relay, serverId, conference, peer] = match ?? [];
+  if (serverId === undefined || conference === undefined || peer === undefined) return undefined;
+  return { kind: relay === undefined ? "endpoint" : "relay", serverId, conference, peer, query };
+}

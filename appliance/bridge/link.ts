@@ -1,0 +1,223 @@
+/**
+ * One peer's place in the media loop and its transport: what endpoints and relays have in common. Turns the transport's actions into media commands.
+ */
+import type { Deadline } from "../deadlines.ts";
+import type { Millis } from "../time.ts";
+import type { IceTransport } from "../wire/ice-transport.ts";
+import type { BridgeContext, TransportCore } from "./context.ts";
+import type { EndpointIndex, Path } from "./media-commands.ts";
+import type { TransportFailure } from "./transport/transport.ts";
+
+/** What the owner is told. */
+export interface LinkOwner {
+  linkConnected(now: Millis): void;
+  linkFailed(now: Millis, reason: TransportFailure): void;
+  linkClosed(now: Millis): void;
+  dataChannelOpen(now: Millis): void;
+  dataChannelText(now: Millis, text: string): void;
+  dataChannelClosed(now: Millis): void;
+}
+
+export interface LinkOptions {
+  readonly index: EndpointIndex;
+  readonly conference: number;
+  readonly controlling: boolean;
+  readonly sctp: boolean;
+  readonly ssrcRewriting: boolean;
+}
+
+export class Link {
+  readonly index: EndpointIndex;
+  readonly #context: BridgeContext;
+  readonly #owner: LinkOwner;
+  readonly #transport: TransportCore;
+  readonly #fingerprint: string;
+  readonly #controlling: boolean;
+  /** Registered with the demultiplexer, the current one last. */
+  #ufrags: string[];
+  #localUfrag: string;
+  #localPwd: string;
+  #generation: number | undefined;
+  #closed = false;
+  #wasIceConnected = false;
+  #wasConnected = false;
+
+  constructor(context: BridgeContext, owner: LinkOwner, options: LinkOptions) {
+    this.#context = context;
+    this.#owner = owner;
+    this.index = options.index;
+    this.#controlling = options.controlling;
+    this.#localUfrag = context.ufrag();
+    this.#localPwd = context.pwd();
+    this.#ufrags = [this.#localUfrag];
+    this.#fingerprint = context.transports.fingerprint;
+    this.#transport = context.transports.create({
+      localUfrag: this.#localUfrag,
+      localPwd: this.#localPwd,
+      controlling: options.controlling,
+      sockets: context.sockets,
+      sctp: options.sctp,
+      wake: () => context.wake(this),
+    });
+    context.links.set(this.index, this);
+    context.demux.add(this.#localUfrag, this.#localPwd, this);
+    context.media({
+      type: "add-endpoint",
+      endpoint: this.index,
+      conference: options.conference,
+      ...(options.ssrcRewriting ? { ssrcRewriting: true } : {}),
+    });
+  }
+
+  get state(): TransportCore["state"] {
+    return this.#transport.state;
+  }
+
+  get iceConnected(): boolean {
+    return this.#wasIceConnected;
+  }
+
+  get connected(): boolean {
+    return this.#wasConnected;
+  }
+
+  /** Our side, as it is signalled. */
+  description(webSockets: readonly string[]): IceTransport {
+    return {
+      ufrag: this.#localUfrag,
+      pwd: this.#localPwd,
+      ...(this.#generation !== undefined ? { iceGeneration: this.#generation } : {}),
+      rtcpMux: true,
+      fingerprints: [
+        { hash: "sha-256", value: this.#fingerprint, setup: this.#generation === undefined ? "actpass" : "passive" },
+      ],
+      candidates: this.#context.candidates.map((each) => ({ ...each, id: this.#context.hex(10) })),
+      webSockets,
+    };
+  }
+
+  setRemote(now: Millis, remote: IceTransport): void {
+    this.#transport.setRemote(now, {
+      ufrag: remote.ufrag,
+      pwd: remote.pwd,
+      iceGeneration: remote.iceGeneration,
+      fingerprints: remote.fingerprints,
+      candidates: remote.candidates,
+    });
+    this.#drain(now);
+  }
+
+  /** False: there is nothing yet that could be restarted. */
+  restartIce(now: Millis): boolean {
+    if (this.#transport.state !== "connected") return false;
+    this.#localUfrag = this.#context.ufrag();
+    this.#localPwd = this.#context.pwd();
+    // The restart before this one, if it still runs, is superseded.
+    for (const old of this.#ufrags.splice(1)) this.#context.demux.remove(old);
+    this.#ufrags.push(this.#localUfrag);
+    this.#generation = this.#transport.restartIce(now, this.#localUfrag, this.#localPwd);
+    this.#context.demux.add(this.#localUfrag, this.#localPwd, this);
+    this.#drain(now);
+    return true;
+  }
+
+  handleDatagram(now: Millis, path: Path, bytes: Uint8Array): void {
+    this.#transport.handleDatagram(now, path, bytes);
+    this.#drain(now);
+  }
+
+  handleTimeout(now: Millis): void {
+    this.#transport.handleTimeout(now);
+    this.#drain(now);
+  }
+
+  /** The transport has something to say. */
+  woken(now: Millis): void {
+    this.#drain(now);
+  }
+
+  nextDeadline(): Deadline | undefined {
+    return this.#closed ? undefined : this.#transport.nextDeadline();
+  }
+
+  /** False: no data channel, or its queue is full. */
+  sendText(now: Millis, text: string): boolean {
+    const taken = this.#transport.sendMessage(text);
+    this.#drain(now);
+    return taken;
+  }
+
+  close(now: Millis): void {
+    if (this.#closed) return;
+    this.#transport.close();
+    this.#drain(now);
+    this.#closed = true;
+    for (const ufrag of this.#ufrags) this.#context.demux.remove(ufrag);
+    this.#context.media({ type: "remove-endpoint", endpoint: this.index });
+  }
+
+  #drain(now: Millis): void {
+    if (this.#closed) return;
+    const endpoint = this.index;
+    for (let action = this.#transport.poll(); action !== undefined; action = this.#transport.poll()) {
+      switch (action.type) {
+        case "send":
+          this.#context.media(action);
+          break;
+        case "accept-address":
+        case "select-path":
+          this.#context.media({ type: action.type, endpoint, path: action.path });
+          break;
+        case "forget-address":
+          this.#context.media(action);
+          break;
+        case "ice-credentials":
+          this.#context.media({ ...action, endpoint, controlling: this.#controlling });
+          this.#credentialsInUse(action.localUfrag);
+          break;
+        case "srtp-keys":
+          this.#context.media({ ...action, endpoint });
+          break;
+        case "ice-connected":
+          if (!this.#wasIceConnected) this.#context.counters.iceSucceeded++;
+          this.#wasIceConnected = true;
+          break;
+        case "connected":
+          this.#wasConnected = true;
+          this.#owner.linkConnected(now);
+          break;
+        case "channel-open":
+          this.#owner.dataChannelOpen(now);
+          break;
+        case "channel-message":
+          this.#owner.dataChannelText(now, action.text);
+          break;
+        case "channel-closed":
+          this.#owner.dataChannelClosed(now);
+          break;
+        case "ice-restart-failed":
+          this.#restartFailed(action.generation);
+          break;
+        case "failed":
+          this.#owner.linkFailed(now, action.reason);
+          break;
+        case "closed":
+          this.#owner.linkClosed(now);
+          break;
+      }
+    }
+  }
+
+  /** After a restart the former credentials stay registered only until the next one begins: late checks still find the endpoint. */
+  #credentialsInUse(ufrag: string): void {
+    const place = this.#ufrags.indexOf(ufrag);
+    if (place > 0) for (const old of this.#ufrags.splice(0, place - 1)) this.#context.demux.remove(old);
+  }
+
+  #restartFailed(generation: number): void {
+    this.#context.counters.iceRestartsFailed++;
+    if (generation !== this.#generation) return;
+    const failed = this.#ufrags.length > 1 ? this.#ufrags.pop() : undefined;
+    if (failed !== undefined) this.#context.demux.remove(failed);
+  }
+}

@@ -1,0 +1,292 @@
+/**
+ * Shell: one bridge. Starts the media loop, the XMPP session, the channel's WebSocket server and the private HTTP, and carries between them and the core.
+ */
+import { randomBytes } from "node:crypto";
+import { networkInterfaces, type as osType } from "node:os";
+import packageJson from "../../package.json";
+import { monotonicNow, wallNow } from "../clock.ts";
+import type { BridgeConfig } from "../config.ts";
+import type { PartEnvironment, RunningPart } from "../part.ts";
+import { XmppSession } from "../xmpp-session.ts";
+import { type InterfaceAddress, plainAddress, selectAddresses } from "./addresses.ts";
+import { Bridge } from "./bridge.ts";
+import { startColibriWs } from "./colibri-ws.ts";
+import type { BridgeAction, RandomBytes, TransportFactory } from "./context.ts";
+import { startBridgeHttp } from "./http.ts";
+import type { Link } from "./link.ts";
+import type { MediaCommand, MediaEvent, SrtpProfile } from "./media-commands.ts";
+import { startMediaLoop } from "./media-loop/start.ts";
+import { CERTIFICATE_RENEWAL_MS, makeCertificate } from "./transport/certificate.ts";
+import { sctpDataChannel } from "./transport/data-channel.ts";
+import { DtlsContext } from "./transport/dtls.ts";
+import { StunDemux } from "./transport/stun-demux.ts";
+import { Transport } from "./transport/transport.ts";
+
+const READY_TIMEOUT_MS = 15_000;
+const MAX_CONFERENCES = 1_000;
+/** A timer never sleeps longer than this; the core is asked again then. */
+const MAX_SLEEP_MS = 60_000;
+
+type Ready = Extract<MediaEvent, { type: "ready" }>;
+
+const random: RandomBytes = (count) => new Uint8Array(randomBytes(count));
+
+function ownAddresses(): InterfaceAddress[] {
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .map(({ address, family, internal }) => ({
+      address: address.replace(/%.*$/, ""),
+      family: family === "IPv6" ? 6 : 4,
+      internal,
+    }));
+}
+
+/** DTLS contexts with a certificate that is renewed every day; endpoints keep the one they were made with. */
+class Transports implements TransportFactory {
+  #context: DtlsContext;
+  readonly #profiles: readonly SrtpProfile[];
+  readonly #renewal: ReturnType<typeof setInterval>;
+
+  constructor(providers: Ready["providers"]) {
+    const cost = (profile: SrtpProfile): number => providers[profile].microsPerPacket;
+    const profiles: SrtpProfile[] = ["AEAD_AES_128_GCM", "AES128_CM_HMAC_SHA1_80"];
+    this.#profiles = profiles.sort((a, b) => cost(a) - cost(b));
+    this.#context = this.#newContext();
+    this.#renewal = setInterval(() => {
+      const former = this.#context;
+      this.#context = this.#newContext();
+      former.close();
+    }, CERTIFICATE_RENEWAL_MS);
+  }
+
+  get fingerprint(): string {
+    return this.#context.certificate.fingerprint;
+  }
+
+  get profiles(): readonly SrtpProfile[] {
+    return this.#profiles;
+  }
+
+  create(options: Parameters<TransportFactory["create"]>[0]): Transport {
+    const { sctp, ...rest } = options;
+    return new Transport({
+      ...rest,
+      dtls: this.#context,
+      random,
+      ...(sctp ? { dataChannel: sctpDataChannel } : {}),
+    });
+  }
+
+  stop(): void {
+    clearInterval(this.#renewal);
+    this.#context.close();
+  }
+
+  #newContext(): DtlsContext {
+    return new DtlsContext(makeCertificate(wallNow(), random), this.#profiles);
+  }
+}
+
+/** Starts a bridge; rejects when no media socket can be opened or a port is taken. */
+export async function startBridge(config: BridgeConfig, environment: PartEnvironment): Promise<RunningPart> {
+  const { log, metrics } = environment;
+  const own = ownAddresses();
+  const addresses = config.mediaAddresses.length > 0 ? config.mediaAddresses : selectAddresses(own, config.lan);
+
+  let deliver: (events: readonly MediaEvent[]) => void = () => {};
+  const early: MediaEvent[] = [];
+  const ready = Promise.withResolvers<Ready>();
+  const loop = startMediaLoop(
+    { addresses, port: config.mediaPort, srtpProvider: config.srtpProvider },
+    (events: readonly MediaEvent[]) => {
+      for (const event of events) {
+        if (event.type === "ready") ready.resolve(event);
+        else if (event.type === "fault") ready.reject(new Error(event.message));
+      }
+      early.push(...events.filter((event) => event.type !== "ready").slice(0, 1_000));
+      deliver(early.splice(0));
+    },
+  );
+  const limit = setTimeout(() => ready.reject(new Error("the media loop did not start in time")), READY_TIMEOUT_MS);
+  let media: Ready;
+  try {
+    media = await ready.promise;
+  } catch (error) {
+    await loop.stop();
+    throw error;
+  } finally {
+    clearTimeout(limit);
+  }
+
+  const transports = new Transports(media.providers);
+  const { serverId } = config;
+  const bridge = new Bridge({
+    settings: {
+      brewery: config.brewery,
+      serverId,
+      channelHost: config.channelHost,
+      region: config.region,
+      sctp: config.sctp,
+      loudestSpeakers: config.loudestSpeakers,
+      version: packageJson.version,
+      os: osType(),
+      maxEndpoints: loop.maxEndpoints,
+      maxSources: loop.maxSources,
+      maxConferences: MAX_CONFERENCES,
+    },
+    transports,
+    demux: new StunDemux<Link>(),
+    random,
+    onlyFrom: config.lan ? undefined : new Set(own.map((each) => plainAddress(each.address))),
+    wake: (link) =>
+      queueMicrotask(() => {
+        bridge.woken(monotonicNow(), link);
+        done();
+      }),
+  });
+
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let stopped = false;
+  const done = (): void => {
+    const commands: MediaCommand[] = [];
+    for (const action of bridge.take()) perform(action, commands);
+    if (commands.length > 0) loop.send(commands);
+    clearTimeout(timer);
+    if (stopped) return;
+    const deadline = bridge.nextDeadline();
+    if (deadline === undefined) return;
+    timer = setTimeout(
+      () => {
+        bridge.handleTimeout(monotonicNow(), wallNow());
+        done();
+      },
+      Math.min(MAX_SLEEP_MS, Math.max(0, deadline.at - monotonicNow())),
+    );
+  };
+
+  const channels = startColibriWs(config.colibri, {
+    refusal: (path) => bridge.channelRefusal(path),
+    newChannel: () => bridge.context.newChannel(),
+    opened(channel, path) {
+      bridge.channelOpened(monotonicNow(), channel, path);
+      done();
+    },
+    dialled(channel) {
+      bridge.channelDialled(monotonicNow(), channel);
+      done();
+    },
+    text(channel, text) {
+      bridge.channelText(monotonicNow(), channel, text);
+      done();
+    },
+    closed(channel) {
+      bridge.channelClosed(channel);
+      done();
+    },
+    dropped: (reason) => bridge.context.counters.drop(reason),
+  });
+
+  const session = new XmppSession({
+    host: config.login.host,
+    port: config.login.port,
+    stream: {
+      domain: config.login.domain,
+      identity: {
+        kind: "user",
+        user: config.login.user,
+        password: config.login.password,
+        // The same at every start: a new stream ends the one of a bridge that died without a word (design.md 2).
+        resource: config.login.resource ?? serverId,
+      },
+      streamManagement: "without-resumption",
+      pingTo: config.login.domain,
+    },
+    tls: config.login.tls,
+    log: log.child({ what: "xmpp" }),
+    handlers: {
+      online(_jid, resumed) {
+        bridge.xmppOnline(monotonicNow(), resumed);
+        done();
+      },
+      stanza(stanza) {
+        bridge.stanza(monotonicNow(), wallNow(), stanza);
+        done();
+      },
+      offline() {
+        bridge.xmppOffline();
+        done();
+      },
+    },
+  });
+
+  const perform = (action: BridgeAction, commands: MediaCommand[]): void => {
+    switch (action.type) {
+      case "media":
+        commands.push(action.command);
+        break;
+      case "stanza":
+        session.send(action.stanza);
+        break;
+      case "channel-text":
+        channels.send(action.channel, action.text);
+        break;
+      case "channel-close":
+        channels.close(action.channel, action.code, action.reason);
+        break;
+      case "channel-dial":
+        channels.dial(action.channel, action.url);
+        break;
+      case "log":
+        log[action.level](action.message, action.fields);
+        break;
+      case "shutdown":
+        over();
+        break;
+    }
+  };
+
+  const http = await startBridgeHttp(config.http, bridge, metrics, done).catch(async (error: unknown) => {
+    await channels.stop();
+    await loop.stop();
+    transports.stop();
+    throw error;
+  });
+
+  const stop = async (deadlineMs: number): Promise<void> => {
+    if (stopped) return;
+    stopped = true;
+    bridge.stop(monotonicNow());
+    done();
+    await session.stop(deadlineMs);
+    await Promise.all([channels.stop(), http.stop(), loop.stop()]);
+    transports.stop();
+  };
+  const over = (): void => {
+    log.info("shutdown complete");
+    stop(5_000).catch((error: unknown) => log.error("stopping failed", { error: String(error) }));
+  };
+
+  deliver = (events) => {
+    bridge.mediaEvents(monotonicNow(), events);
+    done();
+  };
+  bridge.mediaReady(monotonicNow(), media.sockets);
+  done();
+  session.start();
+  log.info("bridge started", {
+    addresses: media.sockets.map((socket) => `${socket.address}:${socket.port}`).join(" "),
+    profiles: transports.profiles.map((profile) => `${profile} by ${media.providers[profile].name}`).join(", "),
+    receiveBufferBytes: media.receiveBufferBytes,
+  });
+
+  return {
+    ports: { media: media.sockets[0]?.port ?? 0, colibri: channels.port, bridgeHttp: http.port },
+    health() {
+      const fault = bridge.health();
+      if (stopped) return "stopped";
+      if (fault !== undefined) return fault;
+      return bridge.joined ? undefined : (session.health() ?? `not yet in the brewery ${config.brewery}`);
+    },
+    stop,
+  };
+}

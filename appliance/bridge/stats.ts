@@ -1,0 +1,264 @@
+/**
+ * The bridge's statistics under the original's names (bridge.md 1.14): the content of the brewery presence and of /colibri/stats, in the recorded order.
+ */
+import type { EpochMillis, Millis } from "../time.ts";
+import type { Conference } from "./conference.ts";
+import type { BridgeContext } from "./context.ts";
+import type { EndpointStatistics, MediaStatistics } from "./media-commands.ts";
+
+export type StatValue = number | boolean | string;
+export type Stats = ReadonlyMap<string, StatValue>;
+
+/** Fraction of packets lost toward a receiver from which it counts as a bad one. */
+const HIGH_LOSS = 0.1;
+const AVERAGE_PARTICIPANT_STRESS = 0.01;
+/** Load of the media thread at which the bridge calls itself full (bridge.md 5.8). */
+const LOAD_THRESHOLD = 0.9;
+const STRESS_WINDOW_MS = 10_000;
+
+/** What is measured between two reports of the media loop, per second. */
+export class Rates {
+  #former: { readonly at: Millis; readonly statistics: MediaStatistics } | undefined;
+  bitsPerSecondIn = 0;
+  bitsPerSecondOut = 0;
+  packetsPerSecondIn = 0;
+  packetsPerSecondOut = 0;
+  /** Fractions 0 … 1. */
+  incomingLoss = 0;
+  outgoingLoss = 0;
+  endpointsWithHighLoss = 0;
+  #stress: { readonly at: Millis; load: number }[] = [];
+  latest: MediaStatistics | undefined;
+
+  update(now: Millis, statistics: MediaStatistics): void {
+    const former = this.#former;
+    this.latest = statistics;
+    this.#former = { at: now, statistics };
+    this.#stress = [
+      ...this.#stress.filter((each) => now - each.at < STRESS_WINDOW_MS),
+      { at: now, load: statistics.load },
+    ];
+    if (former === undefined) return;
+    const seconds = Math.max(0.001, (now - former.at) / 1000);
+    const before = former.statistics;
+    this.bitsPerSecondIn = ((statistics.bytesReceived - before.bytesReceived) * 8) / seconds;
+    this.bitsPerSecondOut = ((statistics.bytesSent - before.bytesSent) * 8) / seconds;
+    this.packetsPerSecondIn = (statistics.packetsReceived - before.packetsReceived) / seconds;
+    this.packetsPerSecondOut = (statistics.packetsSent - before.packetsSent) / seconds;
+    this.#loss(before.endpoints, statistics.endpoints);
+  }
+
+  /** Measured load over its threshold, averaged over ten seconds. */
+  get stress(): number {
+    if (this.#stress.length === 0) return 0;
+    return this.#stress.reduce((sum, each) => sum + each.load, 0) / this.#stress.length / LOAD_THRESHOLD;
+  }
+
+  #loss(before: readonly EndpointStatistics[], after: readonly EndpointStatistics[]): void {
+    const former = new Map(before.map((each) => [each.endpoint, each]));
+    let lostIn = 0;
+    let receivedIn = 0;
+    let lostOut = 0;
+    let sentOut = 0;
+    this.endpointsWithHighLoss = 0;
+    for (const each of after) {
+      const old = former.get(each.endpoint);
+      const lost = difference(each.packetsLostByReceiver, old?.packetsLostByReceiver);
+      const sent = difference(each.packetsSent, old?.packetsSent);
+      lostIn += difference(each.packetsLostOnReceive, old?.packetsLostOnReceive);
+      receivedIn += difference(each.packetsReceived, old?.packetsReceived);
+      lostOut += lost;
+      sentOut += sent;
+      if (sent > 0 && lost / sent > HIGH_LOSS) this.endpointsWithHighLoss++;
+    }
+    this.incomingLoss = fraction(lostIn, receivedIn + lostIn);
+    this.outgoingLoss = fraction(lostOut, sentOut);
+  }
+}
+
+/** Slots are given to new endpoints: a counter that went back belongs to another one. */
+const difference = (value: number, before = 0): number => (value >= before ? value - before : value);
+const fraction = (part: number, whole: number): number => (whole > 0 ? Math.min(1, part / whole) : 0);
+
+export interface StatsInput {
+  readonly context: BridgeContext;
+  readonly conferences: Iterable<Conference>;
+  readonly rates: Rates;
+  readonly wallNow: EpochMillis;
+  readonly drain: boolean;
+  readonly gracefulShutdown: boolean;
+  readonly shuttingDown: boolean;
+  readonly healthy: boolean;
+  readonly xmppConnected: boolean;
+  readonly breweryJoined: boolean;
+}
+
+export function collectStats(input: StatsInput): Map<string, StatValue> {
+  const { context, rates } = input;
+  const { counters, settings } = context;
+  const now = census(input.conferences);
+  const media = rates.latest;
+  const rtts = now.rtts;
+  const loss = (rates.incomingLoss + rates.outgoingLoss) / 2;
+  const stats: [string, StatValue][] = [
+    ["incoming_loss", rates.incomingLoss],
+    ["outgoing_loss", rates.outgoingLoss],
+    ["overall_loss", loss],
+    ["endpoints_with_high_outgoing_loss", rates.endpointsWithHighLoss],
+    ["tcc_unmatched_feedback", 0],
+    ["local_active_endpoints", now.activeEndpoints],
+    ["bit_rate_download", Math.round(rates.bitsPerSecondIn / 1000)],
+    ["bit_rate_upload", Math.round(rates.bitsPerSecondOut / 1000)],
+    ["packet_rate_download", Math.round(rates.packetsPerSecondIn)],
+    ["packet_rate_upload", Math.round(rates.packetsPerSecondOut)],
+    ["rtt_aggregate", rtts.length === 0 ? 0 : rtts.reduce((sum, each) => sum + each, 0) / rtts.length],
+    ["num_eps_oversending", now.oversending],
+    ["octo_conferences", now.relayedConferences],
+    ["inactive_conferences", now.inactiveConferences],
+    ["p2p_conferences", now.p2pConferences],
+    ["endpoints", now.endpoints + now.farEndpoints],
+    ["participants", now.endpoints + now.farEndpoints],
+    ["receive_only_endpoints", now.receiveOnly],
+    ["inactive_endpoints", now.inactiveEndpoints],
+    ["octo_endpoints", now.farEndpoints],
+    ["endpoints_sending_audio", now.sendingAudio],
+    ["endpoints_sending_video", now.sendingVideo],
+    ["largest_conference", now.largest],
+    ["octo_receive_bitrate", 0],
+    ["octo_receive_packet_rate", 0],
+    ["octo_send_bitrate", 0],
+    ["octo_send_packet_rate", 0],
+    ["endpoints_with_suspended_sources", now.suspended],
+    ["total_conferences_created", counters.conferencesCreated],
+    ["total_conferences_completed", counters.conferencesCompleted],
+    ["total_conference_seconds", counters.conferenceSeconds],
+    ["total_participants", counters.participants],
+    ["total_visitors", counters.visitors],
+    ["num_eps_no_msg_transport_after_delay", counters.endpointsWithoutChannel],
+    ["total_relays", counters.relays],
+    ["num_relays_no_msg_transport_after_delay", counters.relaysWithoutChannel],
+    ["total_keyframes_received", media?.keyFramesReceived ?? 0],
+    ["total_layering_changes_received", counters.layeringChanges],
+    ["total_video_stream_milliseconds_received", 0],
+    ["stress_level", rates.stress],
+    ["conferences", now.conferences],
+    ["visitors", now.visitors],
+    ["local_endpoints", now.endpoints],
+    ["total_data_channel_messages_received", counters.dataChannelReceived],
+    ["total_data_channel_messages_sent", counters.dataChannelSent],
+    ["total_colibri_web_socket_messages_received", counters.webSocketReceived],
+    ["total_colibri_web_socket_messages_sent", counters.webSocketSent],
+    ["total_bytes_received", media?.bytesReceived ?? 0],
+    ["endpoints_ice_failed", counters.endpointsIceFailed],
+    ["dtls_failed_endpoints", counters.endpointsDtlsFailed],
+    ["relays_ice_failed", counters.relaysIceFailed],
+    ["dtls_failed_relays", counters.relaysDtlsFailed],
+    ["total_bytes_sent", media?.bytesSent ?? 0],
+    ["total_packets_received", media?.packetsReceived ?? 0],
+    ["total_packets_sent", media?.packetsSent ?? 0],
+    ["total_bytes_received_octo", 0],
+    ["total_bytes_sent_octo", 0],
+    ["total_packets_received_octo", 0],
+    ["total_packets_sent_octo", 0],
+    ["total_dominant_speaker_changes", counters.dominantSpeakerChanges],
+    ["preemptive_kfr_sent", counters.preemptiveKeyFrames],
+    ["preemptive_kfr_suppressed", counters.preemptiveKeyFramesSuppressed],
+    ["total_ice_failed", counters.iceFailed],
+    ["total_ice_succeeded", counters.iceSucceeded],
+    ["total_ice_succeeded_relayed", 0],
+    ["average_participant_stress", AVERAGE_PARTICIPANT_STRESS],
+    ["threads", 2],
+    ["graceful_shutdown", input.gracefulShutdown],
+    ["shutting_down", input.shuttingDown],
+    ["drain", input.drain],
+    ["current_timestamp", timestamp(input.wallNow)],
+    ["muc_clients_configured", 1],
+    ["muc_clients_connected", input.xmppConnected ? 1 : 0],
+    ["mucs_configured", 1],
+    ["mucs_joined", input.breweryJoined ? 1 : 0],
+    ["endpoints_with_spurious_remb", 0],
+    ["healthy", input.healthy],
+    ["endpoints_disconnected", counters.endpointsDisconnected],
+    ["endpoints_reconnected", counters.endpointsReconnected],
+    ["version", settings.version],
+    ...regionOf(settings.region),
+    ["relay_id", settings.serverId],
+  ];
+  return new Map(stats);
+}
+
+interface Census {
+  conferences: number;
+  inactiveConferences: number;
+  p2pConferences: number;
+  relayedConferences: number;
+  largest: number;
+  endpoints: number;
+  farEndpoints: number;
+  visitors: number;
+  activeEndpoints: number;
+  inactiveEndpoints: number;
+  receiveOnly: number;
+  sendingAudio: number;
+  sendingVideo: number;
+  oversending: number;
+  suspended: number;
+  rtts: number[];
+}
+
+function census(conferences: Iterable<Conference>): Census {
+  const total: Census = {
+    conferences: 0,
+    inactiveConferences: 0,
+    p2pConferences: 0,
+    relayedConferences: 0,
+    largest: 0,
+    endpoints: 0,
+    farEndpoints: 0,
+    visitors: 0,
+    activeEndpoints: 0,
+    inactiveEndpoints: 0,
+    receiveOnly: 0,
+    sendingAudio: 0,
+    sendingVideo: 0,
+    oversending: 0,
+    suspended: 0,
+    rtts: [],
+  };
+  for (const conference of conferences) {
+    let far = 0;
+    for (const relay of conference.relays.values()) far += relay.endpoints.size;
+    let sending = 0;
+    for (const endpoint of conference.endpoints.values()) {
+      const audio = endpoint.link.connected && endpoint.active && endpoint.sources.has("audio");
+      const video = endpoint.link.connected && endpoint.active && endpoint.sources.has("video");
+      if (audio) total.sendingAudio++;
+      if (video) total.sendingVideo++;
+      if (audio || video) sending++;
+      else if (endpoint.link.connected) total.receiveOnly++;
+      if (endpoint.visitor) total.visitors++;
+      if (endpoint.allocation?.oversending === true) total.oversending++;
+      if ((endpoint.allocation?.suspended.length ?? 0) > 0) total.suspended++;
+      if (endpoint.rttMs !== undefined) total.rtts.push(endpoint.rttMs);
+    }
+    const size = conference.endpoints.size;
+    total.conferences++;
+    total.endpoints += size;
+    total.farEndpoints += far;
+    total.largest = Math.max(total.largest, size + far);
+    if (conference.relays.size > 0) total.relayedConferences++;
+    if (sending > 0) total.activeEndpoints += size;
+    else {
+      total.inactiveEndpoints += size;
+      total.inactiveConferences++;
+      if (size === 2) total.p2pConferences++;
+    }
+  }
+  return total;
+}
+
+/** UTC, `yyyy-MM-dd HH:mm:ss.SSS`. */
+const timestamp = (wallNow: EpochMillis): string => new Date(wallNow).toISOString().replace("T", " ").replace("Z", "");
+
+const regionOf = (region: string | undefined): [string, StatValue][] =>
+  region === undefined ? [] : [["region", region]];
