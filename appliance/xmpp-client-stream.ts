@@ -122,11 +122,6 @@ export class ClientStream {
     return this.#forget(reason);
   }
 
-  /** Gives the session up (stop, or the resumption window is over): the next connection logs in anew. */
-  abandon(reason: string): ClientStreamAction[] {
-    return this.#forget(reason);
-  }
-
   received(now: Millis, chunk: string): ClientStreamAction[] {
     const actions: ClientStreamAction[] = [];
     for (const event of this.#parser.write(chunk)) {

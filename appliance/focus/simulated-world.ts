@@ -1,0 +1,708 @@
+/**
+ * Tests only: an XMPP server with rooms, bridges and clients around the focus's core, in virtual time. Everything answers at once unless told otherwise.
+ */
+import type { FocusConfig } from "../config.ts";
+import { type Millis, millis } from "../time.ts";
+import {
+  type ConferenceModify,
+  colibriErrorElement,
+  conferenceModifiedElement,
+  endpoint,
+  isColibriFault,
+  readConferenceModify,
+} from "../wire/colibri2.ts";
+import { isJingleFault, type Jingle, jingleElement, readJingle } from "../wire/jingle.ts";
+import { NS } from "../wire/namespaces.ts";
+import type { EndpointSources } from "../wire/sources.ts";
+import { errorReply, iqResult } from "../wire/stanza.ts";
+import { attr, child, children, clone, type Element, parse, text, xml } from "../wire/xml.ts";
+import { FEATURE } from "./codecs.ts";
+import type { HttpAnswer } from "./conference-request.ts";
+import type { FocusRandom } from "./context.ts";
+import { Focus, type FocusInput } from "./focus.ts";
+import type { FocusAction } from "./outbox.ts";
+import { focusSettings } from "./settings.ts";
+
+export const FOCUS = "focus@auth.meet.test/focus";
+export const BREWERY = "jvbbrewery@internal-muc.meet.test";
+
+/** Deterministic: mulberry32. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+export const testConfig = (change: Partial<FocusConfig> = {}): FocusConfig => ({
+  login: {
+    host: "127.0.0.1",
+    port: 0,
+    domain: "auth.meet.test",
+    user: "focus",
+    password: "",
+    tls: { kind: "insecure" },
+  },
+  domains: {
+    domain: "meet.test",
+    auth: "auth.meet.test",
+    muc: "muc.meet.test",
+    internalMuc: "internal-muc.meet.test",
+    focus: "focus.meet.test",
+    hidden: "hidden.meet.test",
+  },
+  brewery: BREWERY,
+  http: { host: "127.0.0.1", port: 0 },
+  sctp: "off",
+  minParticipants: 2,
+  maxSsrcsPerParticipant: 20,
+  maxParticipants: 80,
+  ...change,
+});
+
+export const STOCK_FEATURES: readonly string[] = [
+  FEATURE.audio,
+  FEATURE.video,
+  FEATURE.rtx,
+  FEATURE.transportCc,
+  FEATURE.remb,
+  FEATURE.sctp,
+  FEATURE.jsonSources,
+  "http://jitsi.org/source-name",
+];
+
+interface Occupant {
+  readonly jid: string;
+  affiliation: string;
+  presence: readonly Element[];
+}
+
+interface Room {
+  readonly jid: string;
+  readonly occupants: Map<string, Occupant>;
+  readonly owners: Set<string>;
+}
+
+/** A bridge of the simulated brewery. */
+export interface SimulatedBridge {
+  readonly nick: string;
+  readonly jid: string;
+  /** meeting id → endpoint ids. */
+  readonly meetings: Map<string, Set<string>>;
+  readonly requests: ConferenceModify[];
+  /** What it does with the next requests; default: serve. */
+  behaviour: "serve" | "silent" | ((modify: ConferenceModify) => Element | undefined);
+  stats: Record<string, string>;
+}
+
+/** A participant as a client would see the meeting. */
+export interface SimulatedClient {
+  readonly nick: string;
+  readonly jid: string;
+  readonly room: string;
+  readonly features: readonly string[];
+  /** Session-initiate, session-terminate and so on, in order. */
+  readonly jingle: Jingle[];
+  readonly mutes: Element[];
+  sid: string | undefined;
+  bridgeSession: string | undefined;
+  accepted: boolean;
+  /** What it was told others send: owner → SSRCs. */
+  readonly remote: Map<string, Set<number>>;
+  readonly answers: Map<string, Element>;
+  /** Whether it accepts offers by itself, and with what. */
+  accepts: (() => EndpointSources) | undefined;
+}
+
+export class SimulatedWorld {
+  readonly focus: Focus;
+  now: Millis = millis(1000);
+  readonly rooms = new Map<string, Room>();
+  readonly bridges = new Map<string, SimulatedBridge>();
+  readonly clients = new Map<string, SimulatedClient>();
+  /** Everything the focus sent, in order. */
+  readonly sent: Element[] = [];
+  readonly logs: Extract<FocusAction, { kind: "log" }>[] = [];
+  readonly http = new Map<number, HttpAnswer>();
+  readonly #queue: FocusInput[] = [];
+  #ids = 0;
+  #running = false;
+
+  constructor(config: FocusConfig = testConfig(), seed = 1) {
+    const random = seeded(seed);
+    const letters = (length: number): string =>
+      Array.from({ length }, () => Math.floor(random() * 36).toString(36)).join("");
+    const source: FocusRandom = { id: letters, uuid: () => `${letters(8)}-${letters(4)}-${letters(4)}-${letters(12)}` };
+    this.focus = new Focus(focusSettings(config), source);
+  }
+
+  // Time and delivery ------------------------------------------------------------------------------------------------
+
+  input(input: FocusInput): void {
+    this.#queue.push(input);
+    if (this.#running) return;
+    this.#running = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift())
+      for (const action of this.focus.handle(this.now, next)) {
+        if (action.kind === "log") this.logs.push(action);
+        else if (action.kind === "http-answer") this.http.set(action.token, action.answer);
+        else {
+          // Over the wire and back, so that nothing is shared between the two sides.
+          const stanza = parse(action.stanza.toString());
+          if (stanza === undefined) throw new Error(`the focus wrote no XML: ${action.stanza}`);
+          this.sent.push(stanza);
+          this.#route(stanza, action.via);
+        }
+      }
+    this.#running = false;
+  }
+
+  deliver(stanza: Element): void {
+    const arrived = parse(stanza.toString());
+    if (arrived === undefined) throw new Error("the test wrote no XML");
+    this.input({ kind: "stanza", via: "client", stanza: arrived });
+  }
+
+  /** Lets time pass, with all deadlines on the way. */
+  advance(ms: number): void {
+    const end = millis(this.now + ms);
+    for (let turns = 0; turns < 100_000; turns++) {
+      const next = this.focus.nextDeadline();
+      if (next === undefined || next.at > end) break;
+      this.now = millis(Math.max(this.now, next.at));
+      this.input({ kind: "tick" });
+    }
+    this.now = end;
+  }
+
+  start(bridges: readonly string[] = ["jvb1"]): this {
+    this.#room(BREWERY).owners.add("focus@auth.meet.test");
+    for (const nick of bridges) this.addBridge(nick);
+    this.input({ kind: "online", via: "client" });
+    return this;
+  }
+
+  // Server -----------------------------------------------------------------------------------------------------------
+
+  #room(jid: string): Room {
+    let room = this.rooms.get(jid);
+    if (room === undefined) {
+      room = { jid, occupants: new Map(), owners: new Set() };
+      this.rooms.set(jid, room);
+    }
+    return room;
+  }
+
+  #route(stanza: Element, _via: string): void {
+    const to = attr(stanza, "to");
+    if (to === undefined) return;
+    const [bare = "", resource] = split(to);
+    const type = attr(stanza, "type");
+    if (stanza.getName() === "presence") {
+      if (resource !== undefined) this.#roomPresence(bare, resource, stanza, FOCUS);
+      return;
+    }
+    if (stanza.getName() !== "iq") return;
+    if (type === "result" || type === "error") {
+      const id = attr(stanza, "id") ?? "";
+      for (const client of this.clients.values())
+        if (to.endsWith(client.nick) || to.endsWith(client.jid)) client.answers.set(id, stanza);
+      return;
+    }
+    if (to === "meet.test") this.deliver(withFrom(iqResult(stanza, this.disco()), to));
+    else if (resource === undefined) this.#roomIq(this.#room(bare), stanza);
+    else if (bare === BREWERY) this.#toBridge(resource, stanza);
+    else {
+      const client = this.clients.get(`${bare}/${resource}`);
+      if (client === undefined) this.deliver(withFrom(errorReply(stanza, { condition: "item-not-found" }), to));
+      else this.#toClient(client, stanza, to);
+    }
+  }
+
+  disco(): Element {
+    return xml(
+      "query",
+      { xmlns: NS.discoInfo },
+      xml("identity", { category: "component", type: "av_moderation", name: "avmoderation.meet.test" }),
+      xml("identity", { category: "component", type: "room_metadata", name: "metadata.meet.test" }),
+      xml("identity", { category: "component", type: "breakout_rooms", name: "breakout.meet.test" }),
+    );
+  }
+
+  #roomPresence(jid: string, nick: string, presence: Element, from: string): void {
+    const room = this.#room(jid);
+    if (attr(presence, "type") === "unavailable") {
+      this.removeOccupant(jid, nick);
+      return;
+    }
+    const content = children(presence)
+      .filter((each) => each.getNS() !== NS.muc)
+      .map((each) => parse(each.toString()) ?? each);
+    const existing = room.occupants.get(nick);
+    const bareJid = from.split("/")[0] ?? "";
+    if (existing !== undefined) {
+      existing.presence = content;
+      this.#broadcast(room, nick);
+      return;
+    }
+    const first = room.occupants.size === 0;
+    if (first && room.owners.size === 0) room.owners.add(bareJid);
+    const affiliation = room.owners.has(bareJid) ? "owner" : "none";
+    const occupant = { jid: from, affiliation, presence: content };
+    room.occupants.set(nick, occupant);
+    if (from === FOCUS)
+      for (const [other, each] of room.occupants) if (other !== nick) this.deliver(this.#presence(room, other, each));
+    this.#broadcast(room, nick, first ? ["201"] : []);
+  }
+
+  #presence(room: Room, nick: string, occupant: Occupant, statuses: readonly string[] = []): Element {
+    return xml(
+      "presence",
+      { xmlns: NS.client, from: `${room.jid}/${nick}`, to: FOCUS },
+      occupant.presence.map(clone),
+      xml(
+        "x",
+        { xmlns: NS.mucUser },
+        xml("item", {
+          jid: occupant.jid,
+          affiliation: occupant.affiliation,
+          role: occupant.affiliation === "owner" ? "moderator" : "participant",
+        }),
+        [...statuses, ...(occupant.jid === FOCUS ? ["110"] : [])].map((code) => xml("status", { code })),
+      ),
+    );
+  }
+
+  #broadcast(room: Room, nick: string, statuses: readonly string[] = []): void {
+    const occupant = room.occupants.get(nick);
+    if (occupant !== undefined && room.occupants.has("focus"))
+      this.deliver(this.#presence(room, nick, occupant, statuses));
+  }
+
+  removeOccupant(jid: string, nick: string, statuses: readonly string[] = []): void {
+    const room = this.#room(jid);
+    const occupant = room.occupants.get(nick);
+    if (occupant === undefined) return;
+    room.occupants.delete(nick);
+    this.clients.delete(`${jid}/${nick}`);
+    if (room.occupants.has("focus") || nick === "focus")
+      this.deliver(
+        xml(
+          "presence",
+          { xmlns: NS.client, type: "unavailable", from: `${jid}/${nick}`, to: FOCUS },
+          xml(
+            "x",
+            { xmlns: NS.mucUser },
+            xml("item", { jid: occupant.jid, affiliation: occupant.affiliation, role: "none" }),
+            [...statuses, ...(nick === "focus" ? ["110"] : [])].map((code) => xml("status", { code })),
+          ),
+        ),
+      );
+    if (room.occupants.size === 0 && jid !== BREWERY) this.rooms.delete(jid);
+  }
+
+  #roomIq(room: Room, iq: Element): void {
+    const query = child(iq, "query");
+    if (query?.getNS() === NS.mucAdmin) {
+      const item = child(query, "item");
+      const jid = item === undefined ? undefined : attr(item, "jid");
+      const affiliation = (item === undefined ? undefined : attr(item, "affiliation")) ?? "none";
+      if (affiliation === "owner" && jid !== undefined) room.owners.add(jid);
+      else if (jid !== undefined) room.owners.delete(jid);
+      for (const [nick, occupant] of room.occupants)
+        if (occupant.jid.split("/")[0] === jid) {
+          occupant.affiliation = affiliation;
+          this.#broadcast(room, nick);
+        }
+      this.deliver(withFrom(iqResult(iq), room.jid));
+      return;
+    }
+    const form =
+      attr(iq, "type") === "get"
+        ? [
+            xml(
+              "query",
+              { xmlns: NS.mucOwner },
+              xml(
+                "x",
+                { xmlns: NS.dataForms, type: "form" },
+                xml("field", { var: "muc#roominfo_meetingId" }, xml("value", {}, `meeting-of-${room.jid}`)),
+                ...(room.jid.endsWith("@breakout.meet.test")
+                  ? [
+                      xml("field", { var: "muc#roominfo_isbreakout" }, xml("value", {}, "true")),
+                      xml("field", { var: "muc#roominfo_breakout_main_room" }, xml("value", {}, "main@muc.meet.test")),
+                    ]
+                  : []),
+              ),
+            ),
+          ]
+        : [];
+    this.deliver(withFrom(iqResult(iq, ...form), room.jid));
+  }
+
+  // Bridges ----------------------------------------------------------------------------------------------------------
+
+  addBridge(nick: string, stats: Record<string, string> = {}): SimulatedBridge {
+    const bridge: SimulatedBridge = {
+      nick,
+      jid: `${BREWERY}/${nick}`,
+      meetings: new Map(),
+      requests: [],
+      behaviour: "serve",
+      stats: { stress_level: "0.0", drain: "false", version: "2.3", ...stats },
+    };
+    this.bridges.set(nick, bridge);
+    const room = this.#room(BREWERY);
+    room.occupants.set(nick, { jid: "jvb@auth.meet.test/x", affiliation: "owner", presence: [this.#stats(bridge)] });
+    this.#broadcast(room, nick);
+    return bridge;
+  }
+
+  /** Sends the bridge's presence with changed statistics. */
+  bridgePresence(nick: string, stats: Record<string, string>): void {
+    const bridge = this.bridges.get(nick);
+    const occupant = this.#room(BREWERY).occupants.get(nick);
+    if (bridge === undefined || occupant === undefined) return;
+    bridge.stats = { ...bridge.stats, ...stats };
+    occupant.presence = [this.#stats(bridge)];
+    this.#broadcast(this.#room(BREWERY), nick);
+  }
+
+  removeBridge(nick: string): void {
+    this.bridges.delete(nick);
+    this.removeOccupant(BREWERY, nick);
+  }
+
+  #stats(bridge: SimulatedBridge): Element {
+    return xml(
+      "stats",
+      { xmlns: NS.colibri },
+      Object.entries(bridge.stats).map(([name, value]) => xml("stat", { name, value })),
+    );
+  }
+
+  #toBridge(nick: string, iq: Element): void {
+    const bridge = this.bridges.get(nick);
+    const to = `${BREWERY}/${nick}`;
+    const answer = (stanza: Element): void => this.deliver(withFrom(stanza, to));
+    if (bridge === undefined) {
+      answer(errorReply(iq, { condition: "item-not-found" }));
+      return;
+    }
+    if (bridge.behaviour === "silent") return;
+    const element = child(iq, "conference-modify", NS.colibri2);
+    if (element === undefined) {
+      answer(iqResult(iq));
+      return;
+    }
+    const modify = readConferenceModify(element);
+    if (isColibriFault(modify)) throw new Error(`the focus sent a malformed conference-modify: ${modify.text}`);
+    bridge.requests.push(modify);
+    if (typeof bridge.behaviour === "function") {
+      const special = bridge.behaviour(modify);
+      if (special !== undefined) {
+        answer(
+          special.getName() === "error"
+            ? xml("iq", { xmlns: NS.client, type: "error", id: attr(iq, "id"), to: FOCUS }, special)
+            : iqResult(iq, special),
+        );
+        return;
+      }
+    }
+    answer(this.#serve(bridge, modify, iq));
+  }
+
+  #serve(bridge: SimulatedBridge, modify: ConferenceModify, iq: Element): Element {
+    let meeting = bridge.meetings.get(modify.meetingId);
+    if (modify.create) {
+      if (meeting !== undefined)
+        return errorReply(iq, { condition: "conflict", extra: [colibriErrorElement("conference_already_exists")] });
+      meeting = new Set();
+      bridge.meetings.set(modify.meetingId, meeting);
+    }
+    if (meeting === undefined)
+      return errorReply(iq, { condition: "item-not-found", extra: [colibriErrorElement("conference_not_found")] });
+    if (modify.expire) {
+      bridge.meetings.delete(modify.meetingId);
+      return iqResult(iq, conferenceModifiedElement({ endpoints: [], relays: [] }));
+    }
+    const answers = [];
+    let created = modify.create;
+    for (const each of modify.endpoints) {
+      if (each.create) {
+        if (meeting.has(each.id)) return errorReply(iq, { condition: "conflict" });
+        meeting.add(each.id);
+        created = true;
+      }
+      if (each.expire) meeting.delete(each.id);
+      else if (!meeting.has(each.id))
+        return errorReply(iq, {
+          condition: "item-not-found",
+          extra: [colibriErrorElement("unknown_endpoint"), xml("endpoint", { xmlns: NS.colibri2, id: each.id })],
+        });
+      const restart = each.transport?.iceRestart === true;
+      answers.push(
+        endpoint(each.id, {
+          expire: each.expire,
+          ...(each.create || restart
+            ? {
+                transport: {
+                  iceControlling: false,
+                  useUniquePort: false,
+                  iceRestart: false,
+                  ...(each.transport?.sctp !== undefined ? { sctp: { port: 5000, role: "server" } } : {}),
+                  ice: {
+                    ufrag: `u${each.id}`,
+                    pwd: "bridge-password-0123456789",
+                    rtcpMux: true,
+                    webSockets: [`wss://meet.test/colibri-ws/${bridge.nick}/c/${each.id}?pwd=x`],
+                    fingerprints: [{ hash: "sha-256", value: "AB:CD", setup: restart ? "passive" : "actpass" }],
+                    candidates: [
+                      {
+                        foundation: "1",
+                        component: 1,
+                        protocol: "udp",
+                        priority: 2130706431,
+                        ip: "192.0.2.2",
+                        port: 10000,
+                        type: "host",
+                        generation: 0,
+                        id: "c1",
+                        network: "0",
+                      },
+                    ],
+                    ...(restart ? { iceGeneration: 1 } : {}),
+                  },
+                },
+              }
+            : {}),
+        }),
+      );
+    }
+    if (meeting.size === 0 && !modify.create) bridge.meetings.delete(modify.meetingId);
+    const source = (type: "audio" | "video", ssrc: number) => ({
+      type,
+      id: `jvb-${type[0]}0`,
+      synthetic: false,
+      sources: { sources: [{ ssrc, mediaType: type, name: `jvb-${type[0]}0` }], groups: [] },
+    });
+    return iqResult(
+      iq,
+      conferenceModifiedElement({
+        endpoints: answers,
+        relays: [],
+        ...(created ? { sources: [source("audio", 111), source("video", 222)] } : {}),
+      }),
+    );
+  }
+
+  // Clients ----------------------------------------------------------------------------------------------------------
+
+  /** Asks for the conference and joins the room, as a client does. */
+  join(
+    room: string,
+    nick: string,
+    options: {
+      features?: readonly string[];
+      presence?: readonly Element[];
+      accepts?: (() => EndpointSources) | undefined;
+      ask?: boolean;
+      domain?: string;
+    } = {},
+  ): SimulatedClient {
+    const jid = `${nick}-uuid@${options.domain ?? "meet.test"}/res`;
+    const client: SimulatedClient = {
+      nick,
+      jid,
+      room,
+      features: options.features ?? STOCK_FEATURES,
+      jingle: [],
+      mutes: [],
+      sid: undefined,
+      bridgeSession: undefined,
+      accepted: false,
+      remote: new Map(),
+      answers: new Map(),
+      accepts: "accepts" in options ? options.accepts : () => stockSources(nick),
+    };
+    if (options.ask !== false) this.ask(room, jid);
+    this.clients.set(`${room}/${nick}`, client);
+    const ver = client.features === STOCK_FEATURES ? "stock" : `own-${nick}`;
+    const presence = xml(
+      "presence",
+      {},
+      options.presence,
+      xml("stats-id", {}, `Stats-${nick}`),
+      xml("c", { xmlns: NS.caps, hash: "sha-1", node: "https://jitsi.org/jitsi-meet", ver }),
+      xml("SourceInfo", {}, "{}"),
+    );
+    this.#roomPresence(room, nick, presence, jid);
+    return client;
+  }
+
+  ask(
+    room: string,
+    jid: string,
+    attributes: Record<string, string> = {},
+    properties: Record<string, string> = {},
+  ): string {
+    const id = `ask-${++this.#ids}`;
+    this.deliver(
+      xml(
+        "iq",
+        { xmlns: NS.client, type: "set", id, from: `focus.meet.test/${jid}`, to: FOCUS },
+        xml(
+          "conference",
+          { xmlns: NS.focus, room, "machine-uid": "m1", ...attributes },
+          Object.entries(properties).map(([name, value]) => xml("property", { name, value })),
+        ),
+      ),
+    );
+    return id;
+  }
+
+  leave(client: SimulatedClient): void {
+    for (const other of this.clients.values())
+      if (other.room === client.room && !other.features.includes(FEATURE.ssrcRewriting))
+        other.remote.delete(client.nick);
+    this.removeOccupant(client.room, client.nick);
+  }
+
+  /** Sends an IQ of a client to the focus's occupant; returns the answer, if it came at once. */
+  request(client: SimulatedClient, payload: Element, type = "set"): Element | undefined {
+    const id = `q-${++this.#ids}`;
+    this.deliver(xml("iq", { xmlns: NS.client, type, id, from: `${client.room}/${client.nick}`, to: FOCUS }, payload));
+    return client.answers.get(id);
+  }
+
+  jingle(client: SimulatedClient, jingle: Partial<Jingle> & Pick<Jingle, "action">): Element | undefined {
+    return this.request(
+      client,
+      jingleElement({ sid: client.sid ?? "none", contents: [], sources: new Map(), ...jingle }),
+    );
+  }
+
+  accept(client: SimulatedClient, sources: EndpointSources): Element | undefined {
+    client.accepted = true;
+    const transport = {
+      ufrag: "cu",
+      pwd: "client-password-01234567",
+      rtcpMux: false,
+      fingerprints: [{ hash: "sha-256", value: "12:34", setup: "active" as const }],
+      candidates: [],
+      webSockets: [],
+    };
+    return this.jingle(client, {
+      action: "session-accept",
+      contents: (["audio", "video"] as const).map((media) => ({ name: media, creator: "responder", media, transport })),
+      sources: new Map([["", sources]]),
+    });
+  }
+
+  #toClient(client: SimulatedClient, iq: Element, to: string): void {
+    const disco = child(iq, "query", NS.discoInfo);
+    const respond = (stanza: Element): void => this.deliver(withFrom(stanza, to));
+    if (disco !== undefined) {
+      respond(
+        iqResult(
+          iq,
+          xml(
+            "query",
+            { xmlns: NS.discoInfo },
+            client.features.map((name) => xml("feature", { var: name })),
+          ),
+        ),
+      );
+      return;
+    }
+    respond(iqResult(iq));
+    const mute = child(iq, "mute");
+    if (mute !== undefined) client.mutes.push(mute);
+    const element = child(iq, "jingle", NS.jingle);
+    if (element === undefined) return;
+    const jingle = readJingle(element);
+    if (isJingleFault(jingle)) throw new Error(`the focus sent malformed Jingle: ${jingle.text}`);
+    client.jingle.push(jingle);
+    if (jingle.action === "session-initiate") {
+      client.sid = jingle.sid;
+      client.bridgeSession = jingle.bridgeSession?.id;
+      client.accepted = false;
+      client.remote.clear();
+      learn(client, jingle, true);
+      const accepts = client.accepts;
+      if (accepts !== undefined) this.accept(client, accepts());
+    } else if (jingle.sid !== client.sid) throw new Error("a session the client does not have");
+    else if (jingle.action === "session-terminate") {
+      client.sid = undefined;
+      client.accepted = false;
+      client.remote.clear();
+    } else if (jingle.action === "source-add" || jingle.action === "source-remove") {
+      if (!client.accepted) throw new Error("a client ignores source-add before it accepted");
+      learn(client, jingle, jingle.action === "source-add");
+    }
+  }
+}
+
+function learn(client: SimulatedClient, jingle: Jingle, add: boolean): void {
+  for (const [owner, sources] of jingle.sources) {
+    if (owner === "jvb") continue;
+    const known = client.remote.get(owner) ?? new Set();
+    for (const { ssrc } of sources.sources) {
+      if (add && known.has(ssrc)) throw new Error(`told of ${ssrc} twice`);
+      if (!add && !known.has(ssrc)) throw new Error(`told to remove ${ssrc}, which is not known`);
+      if (add) known.add(ssrc);
+      else known.delete(ssrc);
+    }
+    if (known.size > 0) client.remote.set(owner, known);
+    else client.remote.delete(owner);
+  }
+}
+
+let nextSsrc = 1000;
+/** An audio source and a simulcast camera with RTX, as a stock client has. */
+export function stockSources(nick: string, name = "v0"): EndpointSources {
+  const base = (nextSsrc += 10);
+  const msid = `${nick}-video-${base} track`;
+  const video = (ssrc: number) => ({ ssrc, mediaType: "video" as const, name: `${nick}-${name}`, msid });
+  const fid = (ssrc: number) => ({ mediaType: "video" as const, semantics: "FID" as const, ssrcs: [ssrc, ssrc + 3] });
+  return {
+    sources: [
+      ...(name === "v0"
+        ? [{ ssrc: base + 9, mediaType: "audio" as const, name: `${nick}-a0`, msid: `${nick}-audio-${base} track` }]
+        : []),
+      ...[1, 2, 3, 4, 5, 6].map((offset) => video(base + offset)),
+    ],
+    groups: [
+      { mediaType: "video", semantics: "SIM", ssrcs: [base + 1, base + 2, base + 3] },
+      fid(base + 1),
+      fid(base + 2),
+      fid(base + 3),
+    ],
+  };
+}
+
+const split = (jid: string): [string, string | undefined] => {
+  const slash = jid.indexOf("/");
+  return slash === -1 ? [jid, undefined] : [jid.slice(0, slash), jid.slice(slash + 1)];
+};
+
+function withFrom(stanza: Element, from: string): Element {
+  stanza.attrs.from = from;
+  stanza.attrs.to = FOCUS;
+  return stanza;
+}
+
+/** The text of an error's condition in an answer; undefined for a result. */
+export const conditionOf = (answer: Element | undefined): string | undefined => {
+  const error = answer === undefined ? undefined : child(answer, "error");
+  return error === undefined
+    ? undefined
+    : children(error)
+        .find((each) => each.getName() !== "text")
+        ?.getName();
+};
+
+export const textOf = (element: Element | undefined): string => (element === undefined ? "" : text(element));
