@@ -341,9 +341,10 @@ export class Conference implements EndpointHome {
     this.sourcesChanged(now);
   }
 
-  /** Slots of a source that is gone are free again, silently. */
+  /** What is gone leaves slots and lists silently: clients learn it from the signalling. */
   #sourceGone(name: string): void {
     for (const endpoint of this.endpoints.values()) {
+      endpoint.forwarded = endpoint.forwarded.filter((each) => each !== name);
       endpoint.videoSlots?.release(name);
       endpoint.audioSlots?.release(name);
       endpoint.toldHeights.delete(name);
