@@ -22,10 +22,12 @@ import {
   readConferenceIq,
 } from "./conference-request.ts";
 import type { FocusContext, FocusRandom, FocusSettings } from "./context.ts";
+import { DialOut, RAYO_NS } from "./dial.ts";
 import { handleJingle } from "./jingle-requests.ts";
 import type { Member } from "./member.ts";
 import { handleMute, muteMedia } from "./moderation.ts";
 import { type FocusAction, Outbox, type Via } from "./outbox.ts";
+import { Recording } from "./recording.ts";
 import { Requests } from "./requests.ts";
 import { FocusStats } from "./stats.ts";
 
@@ -58,7 +60,11 @@ export class Focus {
   readonly bridges: Bridges;
   readonly #outbox = new Outbox();
   readonly #requests: Requests;
+  readonly recording: Recording;
+  readonly dialOut: DialOut;
   readonly #brewery: Brewery;
+  /** All breweries: bridges, recorders, gateways. */
+  readonly #breweries: readonly Brewery[];
   readonly #authenticator: Authenticator | undefined;
   readonly #conferences = new Map<string, Conference>();
   readonly #waiting = new Map<string, Answerer[]>();
@@ -96,8 +102,33 @@ export class Focus {
       occupant: (now, presence) => this.bridges.presence(now, presence),
       lost: (now) => this.bridges.clear(now),
     });
+    this.recording = new Recording(this.context);
+    this.dialOut = new DialOut(this.context);
+    const { recording } = this;
+    this.#breweries = [
+      this.#brewery,
+      ...this.#further(
+        settings.jibriBrewery,
+        (now, presence) => recording.presence(now, recording.recorders, presence),
+        () => recording.recorders.clear(),
+      ),
+      ...this.#further(
+        settings.sipJibriBrewery,
+        (now, presence) => recording.presence(now, recording.gateways, presence),
+        () => recording.gateways.clear(),
+      ),
+      ...this.#further(
+        settings.jigasiBrewery,
+        (_, presence) => this.dialOut.presence(presence),
+        () => this.dialOut.clear(),
+      ),
+    ];
     this.#authenticator =
       settings.authentication === undefined ? undefined : new Authenticator(settings.authentication, random);
+  }
+
+  #further(jid: string | undefined, occupant: (now: Millis, presence: Element) => void, lost: () => void): Brewery[] {
+    return jid === undefined ? [] : [new Brewery(jid, this.#outbox, this.#requests, { occupant, lost })];
   }
 
   get conferences(): ReadonlyMap<string, Conference> {
@@ -121,7 +152,8 @@ export class Focus {
   }
 
   nextDeadline(): Deadline | undefined {
-    let next = soonest(this.#requests.nextDeadline(), this.bridges.nextDeadline(), this.#brewery.nextDeadline());
+    let next = soonest(this.#requests.nextDeadline(), this.bridges.nextDeadline(), this.recording.nextDeadline());
+    for (const brewery of this.#breweries) next = soonest(next, brewery.nextDeadline());
     for (const conference of this.#conferences.values()) next = soonest(next, conference.nextDeadline());
     return next;
   }
@@ -147,7 +179,8 @@ export class Focus {
         break;
       case "tick":
         this.#requests.tick(now);
-        this.#brewery.tick(now);
+        for (const brewery of this.#breweries) brewery.tick(now);
+        this.recording.tick(now);
         this.bridges.tick(now);
         for (const conference of [...this.#conferences.values()]) conference.tick(now);
         break;
@@ -177,7 +210,7 @@ export class Focus {
           this.#components.set(type, name);
       }
     });
-    this.#brewery.join(now);
+    for (const brewery of this.#breweries) brewery.join(now);
     for (const [room, options] of this.#lostRooms) this.#create(now, room, options);
     this.#lostRooms.clear();
   }
@@ -187,7 +220,7 @@ export class Focus {
     for (const conference of this.#conferences.values()) this.#lostRooms.set(conference.jid, conference.options);
     for (const conference of [...this.#conferences.values()]) conference.end(now, "the XMPP session is gone");
     this.#requests.offline(now);
-    this.#brewery.reset(now);
+    for (const brewery of this.#breweries) brewery.reset(now);
   }
 
   // Stanzas ----------------------------------------------------------------------------------------------------------
@@ -218,7 +251,8 @@ export class Focus {
       return;
     }
     const room = from.split("/")[0] ?? "";
-    if (room === this.#brewery.jid) this.#brewery.stanza(now, presence);
+    const brewery = this.#breweries.find((each) => each.jid === room);
+    if (brewery !== undefined) brewery.stanza(now, presence);
     else this.#conferences.get(room)?.room.stanza(now, presence);
   }
 
@@ -278,12 +312,17 @@ export class Focus {
     const conference = slash === -1 ? undefined : this.#conferences.get(from.slice(0, slash));
     const jingle = payload.getName() === "jingle" && payload.getNS() === NS.jingle;
     const mute = payload.getName() === "mute" && muteMedia(payload) !== undefined;
-    if (!jingle && !mute) return false;
+    const jibri = payload.getName() === "jibri" && payload.getNS() === NS.jibri;
+    const dial = payload.getName() === "dial" && payload.getNS() === RAYO_NS;
+    if (!jingle && !mute && !jibri && !dial) return false;
+    if (jibri && this.recording.jibriRequest(now, iq, payload)) return true;
     const participant = conference?.participants.get(from.slice(slash + 1));
     if (conference === undefined || participant === undefined)
       this.#outbox.send(errorReply(iq, { condition: "item-not-found" }, clone(payload)));
     else if (jingle) handleJingle(now, conference, participant, iq, payload);
-    else handleMute(now, conference, participant, iq, payload);
+    else if (mute) handleMute(now, conference, participant, iq, payload);
+    else if (jibri) this.recording.clientRequest(now, conference, participant, iq, payload);
+    else this.dialOut.request(now, conference, participant, iq, payload);
     return true;
   }
 
@@ -393,7 +432,10 @@ export class Focus {
         this.bridges.select(at, { ...selection, pinned: this.#pinned(at, each.jid), exclude: this.#excluded }),
       bridgeFailed: (at, bridge, reason) => this.bridges.failed(at, bridge, reason),
       ready: (_, each) => this.#answerWaiting(each.jid, true, ""),
-      ended: (_, each, reason) => this.#ended(each, reason),
+      ended: (at, each, reason) => {
+        this.recording.conferenceEnded(at, each);
+        this.#ended(each, reason);
+      },
       memberChanged: (at, each, member) => this.#mirrorOwners(at, each, member),
       memberLeft: () => {},
     });

@@ -664,7 +664,8 @@ function learn(client: SimulatedClient, jingle: Jingle, add: boolean): void {
 let nextSsrc = 1000;
 /** An audio source and a simulcast camera with RTX, as a stock client has. */
 export function stockSources(nick: string, name = "v0"): EndpointSources {
-  const base = (nextSsrc += 10);
+  nextSsrc += 10;
+  const base = nextSsrc;
   const msid = `${nick}-video-${base} track`;
   const video = (ssrc: number) => ({ ssrc, mediaType: "video" as const, name: `${nick}-${name}`, msid });
   const fid = (ssrc: number) => ({ mediaType: "video" as const, semantics: "FID" as const, ssrcs: [ssrc, ssrc + 3] });
