@@ -13,6 +13,7 @@ import { NS } from "../wire/namespaces.ts";
 import { type Condition, errorReply } from "../wire/stanza.ts";
 import { attr, type Element, parse, xml } from "../wire/xml.ts";
 import type { Accounts } from "./accounts.ts";
+import { Bosh, type BoshServer } from "./bosh.ts";
 import { type AnonymousAnswer, ClientStream, type Login, type StreamServer } from "./client-stream.ts";
 import { type ClientProxy, clientProxy } from "./features/client-proxy.ts";
 import { CAPS_NODE, capsVersion, type DiscoInfo, disco } from "./features/disco.ts";
@@ -22,11 +23,11 @@ import { roster } from "./features/roster.ts";
 import { sessionRequest } from "./features/session-request.ts";
 import { type QueueLimits, StreamManagement } from "./features/stream-management.ts";
 import { version } from "./features/version.ts";
-import { type FramingEvent, TcpFraming, WebSocketFraming } from "./framing.ts";
+import { type Framing, type FramingEvent, TcpFraming, WebSocketFraming } from "./framing.ts";
 import type { Host } from "./host.ts";
 import { InboundGate } from "./inbound-gate.ts";
 import { REMOTE_OFF, Router } from "./router.ts";
-import type { HttpOrigin, LinkId, ServerAction, ServerInput } from "./server-io.ts";
+import type { HttpOrigin, LinkId, RequestId, ServerAction, ServerInput } from "./server-io.ts";
 import { type Session, Sessions } from "./sessions.ts";
 import { Timers } from "./timers.ts";
 import type { WallClock } from "./wall-clock.ts";
@@ -48,12 +49,15 @@ export interface ServerOptions {
   readonly metrics: Metrics;
 }
 
+/** Bytes of TCP, a frame of WebSocket, the children of a BOSH body. */
+type Chunk = Uint8Array | string | readonly FramingEvent[];
+
 interface Link {
   readonly id: LinkId;
   readonly transport: "tcp" | "websocket" | "bosh";
   readonly stream: ClientStream;
-  readonly receive: (chunk: Uint8Array | string) => FramingEvent[];
-  readonly gate: InboundGate<Uint8Array | string>;
+  readonly receive: (chunk: Chunk) => readonly FramingEvent[];
+  readonly gate: InboundGate<Chunk>;
   readonly origin: HttpOrigin;
   lastReceived: Millis;
   probed: boolean;
@@ -72,7 +76,7 @@ const FORGOTTEN_KEPT = 1_000;
 const BACKLOG_BYTES = 524_288;
 const RESOURCES_PER_ACCOUNT = 128;
 
-export class XmppServer implements StreamServer {
+export class XmppServer implements StreamServer, BoshServer {
   readonly accounts: Accounts;
   readonly caps: Element;
   readonly clientLimits: XmlLimits;
@@ -86,6 +90,8 @@ export class XmppServer implements StreamServer {
   readonly #proxy: ClientProxy;
   readonly #hosts: readonly Host[];
   readonly #timers = new Timers<string>();
+  readonly #bosh: Bosh;
+  #now = 0 as Millis;
   readonly #addresses = new Map<string, number>();
   /** Sessions that ended lately, by resumption id: their counter, for <failed h/>. */
   readonly #forgotten = new Map<string, number>();
@@ -120,6 +126,7 @@ export class XmppServer implements StreamServer {
     const items = (domain: string): readonly string[] =>
       domain === domains.domain ? this.#hosts.filter((host) => host.listed === true).map((host) => host.domain) : [];
     this.caps = xml("c", { xmlns: NS.caps, hash: "sha-1", node: CAPS_NODE, ver: capsVersion(info(domains.domain)) });
+    this.#bosh = new Bosh(this, this.clientLimits);
     this.#router = new Router({
       userDomains: new Set([domains.domain, domains.auth, domains.hidden]),
       serviceDomains: new Set([domains.auth]),
@@ -136,6 +143,7 @@ export class XmppServer implements StreamServer {
 
   /** One input, all its actions. */
   handle(now: Millis, input: ServerInput): ServerAction[] {
+    this.#now = now;
     switch (input.type) {
       case "tcp-connected":
         this.#connectTcp(now, input.link, input.remoteAddress);
@@ -163,6 +171,12 @@ export class XmppServer implements StreamServer {
       case "overflow":
         this.#overflow(now, input.link);
         break;
+      case "bosh-request":
+        this.#bosh.request(now, input.request, input.origin, input.body);
+        break;
+      case "bosh-aborted":
+        this.#bosh.aborted(input.request);
+        break;
       case "wall-clock":
         this.#options.wallClock.set(input.epochMinusMonotonicMs);
         break;
@@ -173,10 +187,16 @@ export class XmppServer implements StreamServer {
   }
 
   nextDeadline(): Deadline | undefined {
-    return soonest(this.#timers.soonest(), ...this.#hosts.map((host) => host.nextDeadline?.()));
+    return soonest(
+      this.#timers.soonest(),
+      this.#bosh.nextDeadline(),
+      ...this.#hosts.map((host) => host.nextDeadline?.()),
+    );
   }
 
   handleTimeout(now: Millis): ServerAction[] {
+    this.#now = now;
+    this.#bosh.handleTimeout(now);
     for (let key = this.#timers.due(now); key !== undefined; key = this.#timers.due(now)) this.#timer(now, key);
     for (const host of this.#hosts) {
       const at = host.nextDeadline?.()?.at;
@@ -188,6 +208,7 @@ export class XmppServer implements StreamServer {
 
   /** Everybody is told to go: orderly stop. */
   shutdown(now: Millis): ServerAction[] {
+    this.#now = now;
     for (const link of [...this.#links.values()]) link.stream.fail(now, "system-shutdown");
     return this.#take();
   }
@@ -220,7 +241,8 @@ export class XmppServer implements StreamServer {
   }
 
   write(link: LinkId, data: string): void {
-    this.#actions.push({ type: "write", link, data });
+    if (this.#bosh.has(link)) this.#bosh.write(this.#now, link, data);
+    else this.#actions.push({ type: "write", link, data });
   }
 
   startTls(link: LinkId, domain: string): void {
@@ -228,12 +250,12 @@ export class XmppServer implements StreamServer {
   }
 
   end(now: Millis, stream: ClientStream, close: { code?: number; reason?: string; abrupt?: boolean }): void {
-    this.#actions.push({ type: "close", link: stream.link, ...close });
     const link = this.#byStream.get(stream);
     if (link !== undefined) this.#timers.set(linkKey(link), later(now, CLOSING), "closing connection");
     const { session } = stream;
     stream.session = undefined;
     if (session !== undefined && session.link === stream.link) this.#endSession(now, session);
+    this.#close(now, stream.link, close);
   }
 
   anonymous(_now: Millis, stream: ClientStream, domain: string): AnonymousAnswer {
@@ -324,7 +346,7 @@ export class XmppServer implements StreamServer {
       // Transcript ws-raw…: the old socket is cut without a word.
       old.stream.drop();
       old.stream.session = undefined;
-      this.#actions.push({ type: "close", link: old.id, abrupt: true });
+      this.#close(now, old.id, { abrupt: true });
     } else this.#releaseAddress(session.connection.remoteAddress);
     this.#timers.clear(sessionKey(session));
     session.link = link.id;
@@ -354,7 +376,37 @@ export class XmppServer implements StreamServer {
     this.write(link, `<r xmlns="${NS.sm}"/>`);
   }
 
+  // What BOSH tells (BoshServer).
+
+  answer(request: RequestId, body: string): void {
+    this.#actions.push({ type: "http-answer", request, status: 200, body });
+  }
+
+  opened(now: Millis, link: LinkId, origin: HttpOrigin, framing: Framing): void {
+    const stream = new ClientStream({ link, kind: "bosh", framing, secure: true, startTls: false }, this);
+    this.#connect(now, {
+      id: link,
+      transport: "bosh",
+      stream,
+      receive: (chunk) => (typeof chunk === "string" || chunk instanceof Uint8Array ? [] : chunk),
+      origin,
+    });
+  }
+
+  events(now: Millis, link: LinkId, events: readonly FramingEvent[], bytes: number): void {
+    this.#arrived(now, link, events, bytes);
+  }
+
+  gone(now: Millis, link: LinkId): void {
+    this.#lost(now, link);
+  }
+
   // Connections.
+
+  #close(now: Millis, link: LinkId, close: { code?: number; reason?: string; abrupt?: boolean }): void {
+    if (this.#bosh.has(link)) this.#bosh.close(now, link);
+    else this.#actions.push({ type: "close", link, ...close });
+  }
 
   #connectTcp(now: Millis, id: LinkId, remoteAddress: string): void {
     const framing = new TcpFraming(this.clientLimits);
@@ -363,7 +415,7 @@ export class XmppServer implements StreamServer {
       id,
       transport: "tcp",
       stream,
-      receive: (chunk) => (typeof chunk === "string" ? [] : framing.receive(chunk)),
+      receive: (chunk) => (chunk instanceof Uint8Array ? framing.receive(chunk) : []),
       origin: { remoteAddress, query: {} },
     });
   }
@@ -383,7 +435,7 @@ export class XmppServer implements StreamServer {
   #connect(now: Millis, parts: Omit<Link, "gate" | "lastReceived" | "probed">): void {
     const { limits } = this.#options;
     const { remoteAddress } = parts.origin;
-    const gate = new InboundGate<Uint8Array | string>(now, {
+    const gate = new InboundGate<Chunk>(now, {
       bytesPerSecond: limits.bytesPerSecond,
       stanzasPerSecond: limits.stanzasPerSecond,
       backlogBytes: BACKLOG_BYTES,
@@ -400,7 +452,7 @@ export class XmppServer implements StreamServer {
     if (crowded) link.stream.fail(now, "resource-constraint", "Too many connections");
   }
 
-  #arrived(now: Millis, id: LinkId, chunk: Uint8Array | string, bytes: number): void {
+  #arrived(now: Millis, id: LinkId, chunk: Chunk, bytes: number): void {
     const link = this.#links.get(id);
     if (link === undefined || link.stream.closed) return;
     if (!link.gate.offer(chunk, bytes)) {
@@ -430,7 +482,7 @@ export class XmppServer implements StreamServer {
     const link = this.#links.get(id);
     if (link === undefined) return;
     this.count("slow-reader");
-    this.#actions.push({ type: "close", link: id, abrupt: true });
+    this.#close(now, id, { abrupt: true });
     this.#lost(now, id);
   }
 
@@ -556,9 +608,11 @@ export class XmppServer implements StreamServer {
     const { session } = link.stream;
     if (link.stream.closed) {
       // It was told to go and does not: cut.
-      this.#actions.push({ type: "close", link: link.id, abrupt: true });
+      this.#close(now, link.id, { abrupt: true });
       this.#lost(now, link.id);
     } else if (session === undefined) link.stream.fail(now, "connection-timeout", "Log in and bind a resource in time");
+    else if (link.transport === "bosh")
+      this.#armIdle(now, link); // its own inactivity decides
     else if (now - link.lastReceived < IDLE)
       this.#timers.set(linkKey(link), later(link.lastReceived, IDLE), "idle connection");
     else if (!link.probed) {
@@ -577,7 +631,7 @@ export class XmppServer implements StreamServer {
       this.#timers.set(linkKey(link), later(now, PROBE), "silent connection");
     } else {
       this.count("connection-timeout");
-      this.#actions.push({ type: "close", link: link.id, abrupt: true });
+      this.#close(now, link.id, { abrupt: true });
       this.#lost(now, link.id);
     }
   }
@@ -606,6 +660,7 @@ export class XmppServer implements StreamServer {
   }
 
   #take(): ServerAction[] {
+    this.#bosh.flush(this.#now);
     const actions = this.#actions;
     this.#actions = [];
     return actions;

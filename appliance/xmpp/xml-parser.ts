@@ -93,13 +93,13 @@ export class XmlParser {
     return this.#state === "text" && this.#current === undefined && this.#parts.length === 0;
   }
 
-  /** After a problem every further write answers with nothing. */
+  /** After a problem, or the end of the stream, every further write answers with nothing. */
   write(chunk: string): XmlEvent[] {
     const events: XmlEvent[] = [];
     if (this.#dead) return events;
     try {
       let at = 0;
-      while (at < chunk.length) at = this.#step(chunk, at, events);
+      while (at < chunk.length && !this.#dead) at = this.#step(chunk, at, events);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       this.#dead = true;
@@ -270,7 +270,10 @@ export class XmlParser {
           .map((key) => [key.slice(6), attributes[key] ?? ""]),
       );
       events.push({ type: "open", element });
-      if (end[1] === "/") events.push({ type: "close" });
+      if (end[1] === "/") {
+        events.push({ type: "close" });
+        this.#dead = true;
+      }
       return;
     }
     if (++this.#depth > this.#limits.depth) throw new Problem("too-deep");

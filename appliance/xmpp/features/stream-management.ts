@@ -20,18 +20,22 @@ export class StreamManagement {
   /** Resumption id; undefined: the peer did not ask for resumption, or it was given up. */
   #id: string | undefined;
   readonly #limits: QueueLimits;
-  #received = 0;
-  #acknowledged = 0;
-  #sent = 0;
+  #received: number;
+  #acknowledged: number;
+  #sent: number;
   #unacked: string[] = [];
   #size = 0;
   #keeping = true;
   #asked = false;
   #sinceRequest = 0;
 
-  constructor(id: string | undefined, limits: QueueLimits) {
+  /** `start`: where both counters begin; 0 by the protocol. */
+  constructor(id: string | undefined, limits: QueueLimits, start = 0) {
     this.#id = id;
     this.#limits = limits;
+    this.#received = start;
+    this.#acknowledged = start;
+    this.#sent = start;
   }
 
   get id(): string | undefined {
