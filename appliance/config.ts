@@ -222,4 +222,8 @@ export interface GatewayConfig {
   readonly relaysPerAddress: number;
   /** Opened to the network: plain HTTP then sends others than this machine itself to https. */
   readonly lan: boolean;
+  /** Keys of config.js beside and above ours. */
+  readonly client: Readonly<Record<string, unknown>>;
+  /** Name of the box, for people. */
+  readonly boxName: string;
 }
