@@ -76,8 +76,9 @@ class Replay {
 
   modify(inner: string, attributes = ""): void {
     this.collect(
-      this.bridge.ask(`<conference-modify xmlns='jitsi:colibri2' meeting-id='m1'${attributes}>${inner}</conference-modify>`)
-        .actions,
+      this.bridge.ask(
+        `<conference-modify xmlns='jitsi:colibri2' meeting-id='m1'${attributes}>${inner}</conference-modify>`,
+      ).actions,
     );
   }
 
@@ -113,8 +114,7 @@ class Replay {
 
   say(who: string, message: Message): void {
     const text = JSON.stringify(message);
-    if (this.#overData)
-      this.bridge.transports[this.#allocated.indexOf(who)]?.happen({ type: "channel-message", text });
+    if (this.#overData) this.bridge.transports[this.#allocated.indexOf(who)]?.happen({ type: "channel-message", text });
     else this.bridge.bridge.channelText(this.bridge.now, this.#byWho.get(who) ?? 0, text);
     this.collect(this.bridge.take());
   }
@@ -222,7 +222,8 @@ async function replay(file: string, overData: boolean, rewriting = false): Promi
         run.modify(`<endpoint id='${run.id(who)}'>${run.sources(run.id(who), true)}</endpoint>`);
     } else if (dir === "CLOSE") run.modify(`<endpoint id='${run.id(who)}' expire='true'/>`);
     else {
-      if (msg["colibriClass"] === "DominantSpeakerEndpointChangeEvent") run.speak(String(msg["dominantSpeakerEndpoint"]));
+      if (msg["colibriClass"] === "DominantSpeakerEndpointChangeEvent")
+        run.speak(String(msg["dominantSpeakerEndpoint"]));
       if (msg["colibriClass"] === "AudioSourcesMap") {
         const [mapped] = msg["mappedSources"] as { source: string }[];
         const [conference] = run.bridge.bridge.conferences;
@@ -233,7 +234,8 @@ async function replay(file: string, overData: boolean, rewriting = false): Promi
       expected.set(who, [...(expected.get(who) ?? []), msg]);
     }
   }
-  for (const [who, messages] of expected) expect({ who, ...normalize(run.heard.get(who) ?? []) }).toEqual({ who, ...normalize(messages) });
+  for (const [who, messages] of expected)
+    expect({ who, ...normalize(run.heard.get(who) ?? []) }).toEqual({ who, ...normalize(messages) });
   return run;
 }
 

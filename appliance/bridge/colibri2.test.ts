@@ -22,24 +22,68 @@ const withTwo = (): TestBridge => {
 
 describe("errors of bridge.md 1.7", () => {
   const table: [string, string, string, string | undefined][] = [
-    ["unknown conference", `<conference-modify xmlns='jitsi:colibri2' meeting-id='no'>${create("c")}</conference-modify>`, "item-not-found", "conference_not_found"],
+    [
+      "unknown conference",
+      `<conference-modify xmlns='jitsi:colibri2' meeting-id='no'>${create("c")}</conference-modify>`,
+      "item-not-found",
+      "conference_not_found",
+    ],
     ["conference exists", allocate("cccccccc", true), "conflict", "conference_already_exists"],
     ["unknown endpoint", modify("<endpoint id='deadbeef'><sources/></endpoint>"), "item-not-found", "unknown_endpoint"],
     ["endpoint exists", allocate("aaaaaaaa"), "conflict", undefined],
-    ["endpoints and a relay", modify(`${create("c")}<relay id='r' create='true'><transport/></relay>`), "feature-not-implemented", "feature_not_implemented"],
+    [
+      "endpoints and a relay",
+      modify(`${create("c")}<relay id='r' create='true'><transport/></relay>`),
+      "feature-not-implemented",
+      "feature_not_implemented",
+    ],
     ["two creates", modify(create("c") + create("d")), "feature-not-implemented", "feature_not_implemented"],
-    ["two relays", modify("<relay id='r' expire='true'/><relay id='s' expire='true'/>"), "feature-not-implemented", "feature_not_implemented"],
+    [
+      "two relays",
+      modify("<relay id='r' expire='true'/><relay id='s' expire='true'/>"),
+      "feature-not-implemented",
+      "feature_not_implemented",
+    ],
     ["no transport", modify(create("c", CAPABLE)), "bad-request", undefined],
     ["no source-names", modify(create("c", "<transport/>")), "bad-request", undefined],
-    ["SCTP without SCTP", modify(create("c", `${CAPABLE}<transport><sctp/></transport>`)), "feature-not-implemented", "feature_not_implemented"],
+    [
+      "SCTP without SCTP",
+      modify(create("c", `${CAPABLE}<transport><sctp/></transport>`)),
+      "feature-not-implemented",
+      "feature_not_implemented",
+    ],
     ["no meeting-id", "<conference-modify xmlns='jitsi:colibri2'/>", "bad-request", undefined],
     ["blank meeting-id", "<conference-modify xmlns='jitsi:colibri2' meeting-id='  '/>", "bad-request", undefined],
-    ["bad name", "<conference-modify xmlns='jitsi:colibri2' meeting-id='n' create='true' name='a@@b'/>", "bad-request", undefined],
+    [
+      "bad name",
+      "<conference-modify xmlns='jitsi:colibri2' meeting-id='n' create='true' name='a@@b'/>",
+      "bad-request",
+      undefined,
+    ],
     ["endpoint without id", modify("<endpoint create='true'/>"), "bad-request", undefined],
     ["unknown relay", modify("<relay id='r'><transport/></relay>"), "bad-request", undefined],
-    ["bad SSRC", modify("<endpoint id='aaaaaaaa'><sources><media-source type='audio' id='x'><source xmlns='urn:xmpp:jingle:apps:rtp:ssma:0' ssrc='0'/></media-source></sources></endpoint>"), "bad-request", undefined],
-    ["visitor with sources", modify("<endpoint id='v' create='true' muc-role='visitor'><capability name='source-names'/><transport/><sources><media-source type='audio' id='v-a0'><source xmlns='urn:xmpp:jingle:apps:rtp:ssma:0' ssrc='7'/></media-source></sources></endpoint>"), "bad-request", undefined],
-    ["media export", modify("<connects><connect id='1' create='true' url='wss://x' type='recorder' protocol='mediajson'/></connects>"), "feature-not-implemented", "feature_not_implemented"],
+    [
+      "bad SSRC",
+      modify(
+        "<endpoint id='aaaaaaaa'><sources><media-source type='audio' id='x'><source xmlns='urn:xmpp:jingle:apps:rtp:ssma:0' ssrc='0'/></media-source></sources></endpoint>",
+      ),
+      "bad-request",
+      undefined,
+    ],
+    [
+      "visitor with sources",
+      modify(
+        "<endpoint id='v' create='true' muc-role='visitor'><capability name='source-names'/><transport/><sources><media-source type='audio' id='v-a0'><source xmlns='urn:xmpp:jingle:apps:rtp:ssma:0' ssrc='7'/></media-source></sources></endpoint>",
+      ),
+      "bad-request",
+      undefined,
+    ],
+    [
+      "media export",
+      modify("<connects><connect id='1' create='true' url='wss://x' type='recorder' protocol='mediajson'/></connects>"),
+      "feature-not-implemented",
+      "feature_not_implemented",
+    ],
   ];
   test.each(table)("%s", (_name, request, condition, reason) => {
     const { reply } = withTwo().ask(request);
@@ -49,7 +93,9 @@ describe("errors of bridge.md 1.7", () => {
     const marker = error?.extra?.find((each) => each.getName() === "error");
     expect(marker === undefined ? undefined : attr(marker, "reason")).toBe(reason as string);
     const named = error?.extra?.find((each) => each.getName() === "endpoint");
-    expect(named === undefined ? undefined : attr(named, "id")).toBe(reason === "unknown_endpoint" ? "deadbeef" : undefined);
+    expect(named === undefined ? undefined : attr(named, "id")).toBe(
+      reason === "unknown_endpoint" ? "deadbeef" : undefined,
+    );
   });
 
   test("graceful shutdown refuses conferences, and serves those that are there", () => {
@@ -78,10 +124,22 @@ describe("errors of bridge.md 1.7", () => {
 
 describe("leniency", () => {
   const table: [string, string, string][] = [
-    ["expire of an unknown id", "<endpoint id='nosuchep' expire='true'/>", "<endpoint id=\"nosuchep\" expire=\"true\"/>"],
-    ["initial-last-n of an unknown id", "<endpoint id='nosuchep'><initial-last-n value='3'/></endpoint>", '<endpoint id="nosuchep"/>'],
-    ["force-mute, one known, one unknown", "<endpoint id='nosuchep'><force-mute audio='true'/></endpoint><endpoint id='aaaaaaaa'><force-mute audio='true'/></endpoint>", '<endpoint id="nosuchep"/><endpoint id="aaaaaaaa"/>'],
-    ["several expires", "<endpoint id='aaaaaaaa' expire='true'/><endpoint id='nosuchep' expire='true'/>", '<endpoint id="aaaaaaaa" expire="true"/><endpoint id="nosuchep" expire="true"/>'],
+    ["expire of an unknown id", "<endpoint id='nosuchep' expire='true'/>", '<endpoint id="nosuchep" expire="true"/>'],
+    [
+      "initial-last-n of an unknown id",
+      "<endpoint id='nosuchep'><initial-last-n value='3'/></endpoint>",
+      '<endpoint id="nosuchep"/>',
+    ],
+    [
+      "force-mute, one known, one unknown",
+      "<endpoint id='nosuchep'><force-mute audio='true'/></endpoint><endpoint id='aaaaaaaa'><force-mute audio='true'/></endpoint>",
+      '<endpoint id="nosuchep"/><endpoint id="aaaaaaaa"/>',
+    ],
+    [
+      "several expires",
+      "<endpoint id='aaaaaaaa' expire='true'/><endpoint id='nosuchep' expire='true'/>",
+      '<endpoint id="aaaaaaaa" expire="true"/><endpoint id="nosuchep" expire="true"/>',
+    ],
   ];
   test.each(table)("%s", (_name, inner, answer) => {
     const { reply } = withTwo().ask(modify(inner));
@@ -98,7 +156,9 @@ test("allocation: transport, candidates, channel URL, feedback sources", () => {
   if (answer === undefined || ice === undefined) throw new Error(String(reply));
   expect(String(child(answer, "sources"))).toContain('id="jvb-a0"');
   expect(attr(child(ice, "fingerprint") as never, "setup")).toBe("actpass");
-  expect(ice.getChildren("candidate").map((each) => [attr(each, "ip"), attr(each, "port"), attr(each, "priority")])).toEqual([
+  expect(
+    ice.getChildren("candidate").map((each) => [attr(each, "ip"), attr(each, "port"), attr(each, "priority")]),
+  ).toEqual([
     ["192.0.2.2", "21010", "2130706431"],
     ["127.0.0.1", "21010", "2130706175"],
   ]);
@@ -110,7 +170,8 @@ test("allocation: transport, candidates, channel URL, feedback sources", () => {
 
 test("an update is answered without a transport, and its sources reach the loop with their simulcast", () => {
   const bridge = withTwo();
-  const source = (ssrc: number): string => `<source xmlns='urn:xmpp:jingle:apps:rtp:ssma:0' ssrc='${ssrc}' name='aaaaaaaa-v0' videoType='camera'/>`;
+  const source = (ssrc: number): string =>
+    `<source xmlns='urn:xmpp:jingle:apps:rtp:ssma:0' ssrc='${ssrc}' name='aaaaaaaa-v0' videoType='camera'/>`;
   const group = (semantics: string, ...ssrcs: number[]): string =>
     `<ssrc-group xmlns='urn:xmpp:jingle:apps:rtp:ssma:0' semantics='${semantics}'>${ssrcs.map((ssrc) => `<source ssrc='${ssrc}'/>`).join("")}</ssrc-group>`;
   const sources = `<media-source type='video' id='aaaaaaaa-v0'>${[1, 2, 3, 11, 12, 13].map(source).join("")}${group("FID", 1, 11)}${group("SIM", 1, 2, 3)}${group("FID", 2, 12)}${group("FID", 3, 13)}${group("FID", 9)}</media-source>`;
@@ -160,11 +221,17 @@ test("ICE restart: refused before anything is connected, then new credentials wi
 test("the last endpoint's end is the conference's, and expire ends it at once", () => {
   const bridge = withTwo();
   bridge.ask(modify("<endpoint id='aaaaaaaa' expire='true'/><endpoint id='bbbbbbbb' expire='true'/>"));
-  expect(readError(bridge.ask(modify("<endpoint id='aaaaaaaa' expire='true'/>")).reply)?.condition).toBe("item-not-found");
+  expect(readError(bridge.ask(modify("<endpoint id='aaaaaaaa' expire='true'/>")).reply)?.condition).toBe(
+    "item-not-found",
+  );
   const other = withTwo();
   const { reply, actions } = other.ask("<conference-modify xmlns='jitsi:colibri2' meeting-id='m1' expire='true'/>");
   expect(String(descend(reply, "conference-modified"))).toBe('<conference-modified xmlns="jitsi:colibri2"/>');
-  expect(mediaOf(actions).map((each) => each.type)).toEqual(["remove-endpoint", "remove-endpoint", "remove-conference"]);
+  expect(mediaOf(actions).map((each) => each.type)).toEqual([
+    "remove-endpoint",
+    "remove-endpoint",
+    "remove-conference",
+  ]);
 });
 
 test("a conference that never had anybody ends after 20 s", () => {
@@ -181,12 +248,26 @@ test("IQs: health check, version, disco; strangers are forbidden; shutdown IQs a
   expect(bridge.ask("<healthcheck xmlns='http://jitsi.org/protocol/healthcheck'/>").reply.children).toEqual([]);
   expect(String(bridge.ask("<query xmlns='jabber:iq:version'/>").reply)).toContain("<name>JVB</name>");
   const disco = String(bridge.ask("<query xmlns='http://jabber.org/protocol/disco#info'/>").reply);
-  for (const feature of ["http://jitsi.org/protocol/healthcheck", "urn:xmpp:jingle:apps:dtls:0", "urn:xmpp:jingle:transports:ice-udp:1", "jabber:iq:version"])
+  for (const feature of [
+    "http://jitsi.org/protocol/healthcheck",
+    "urn:xmpp:jingle:apps:dtls:0",
+    "urn:xmpp:jingle:transports:ice-udp:1",
+    "jabber:iq:version",
+  ])
     expect(disco).toContain(feature);
   const stranger = bridge.ask("<healthcheck xmlns='http://jitsi.org/protocol/healthcheck'/>", "eve@meet.test/x").reply;
   expect(readError(stranger)?.condition).toBe("forbidden");
-  expect(readError(bridge.ask("<conference-modify xmlns='jitsi:colibri2' meeting-id='x' create='true'/>", "other@internal.auth.meet.test/focus").reply)?.condition).toBe("forbidden");
-  expect(readError(bridge.ask("<force-shutdown xmlns='http://jitsi.org/protocol/colibri'/>").reply)?.condition).toBe("service-unavailable");
+  expect(
+    readError(
+      bridge.ask(
+        "<conference-modify xmlns='jitsi:colibri2' meeting-id='x' create='true'/>",
+        "other@internal.auth.meet.test/focus",
+      ).reply,
+    )?.condition,
+  ).toBe("forbidden");
+  expect(readError(bridge.ask("<force-shutdown xmlns='http://jitsi.org/protocol/colibri'/>").reply)?.condition).toBe(
+    "service-unavailable",
+  );
   bridge.bridge.mediaFault("the media loop died");
   bridge.take();
   const sick = readError(bridge.ask("<healthcheck xmlns='http://jitsi.org/protocol/healthcheck'/>", FOCUS).reply);

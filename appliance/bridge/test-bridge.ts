@@ -136,7 +136,9 @@ export class TestBridge {
 
   /** Sends a request of the focus; answers the reply and what else was asked for. */
   ask(payload: string, from = FOCUS): { readonly reply: Element; readonly actions: readonly BridgeAction[] } {
-    const actions = this.stanza(`<iq xmlns='jabber:client' type='get' id='q1' from='${from}' to='${OWN}'>${payload}</iq>`);
+    const actions = this.stanza(
+      `<iq xmlns='jabber:client' type='get' id='q1' from='${from}' to='${OWN}'>${payload}</iq>`,
+    );
     const replies = actions.flatMap((action) => (action.type === "stanza" ? [action.stanza] : []));
     expect(replies).toHaveLength(1);
     const [reply] = replies;
