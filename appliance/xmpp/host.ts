@@ -39,7 +39,26 @@ export type HostAction =
    */
   | { readonly type: "send"; readonly stanza: Element }
   /** Counted as `parley_xmpp_dropped_total{reason}`. */
-  | { readonly type: "drop"; readonly reason: string };
+  | { readonly type: "drop"; readonly reason: string }
+  /**
+   * A request to an outside system (signaling.md 6.10), made by the shell with a time-out of 10 s; the answer comes by `Host.httpAnswered` of the
+   * host that acted, under the same id. Hosts keep few of them in the air (at most 100 each).
+   */
+  | { readonly type: "http"; readonly id: string; readonly request: HttpRequest };
+
+export interface HttpRequest {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface HttpAnswer {
+  /** 0: no answer (refused, unreachable, too slow). */
+  readonly status: number;
+  /** At most 64 KiB; a longer one counts as no answer. */
+  readonly body: string;
+}
 
 /** An identity that the main domain shows for this host in disco#info (signaling.md 1.9). */
 export interface AdvertisedIdentity {
@@ -50,6 +69,8 @@ export interface AdvertisedIdentity {
 
 export interface Host {
   readonly domain: string;
+  /** Whether the host answers for a further domain, too (tenants: signaling.md 6.1). */
+  serves?(domain: string): boolean;
   /** Shown in disco#items of the main domain. */
   readonly listed?: boolean;
   readonly advertised?: readonly AdvertisedIdentity[];
@@ -58,4 +79,8 @@ export interface Host {
   sessionClosed?(now: Millis, jid: Jid): readonly HostAction[];
   nextDeadline?(): Deadline | undefined;
   handleTimeout?(now: Millis): readonly HostAction[];
+  /** The answer to an `http` action of this host. */
+  httpAnswered?(now: Millis, id: string, answer: HttpAnswer): readonly HostAction[];
+  /** Further domains that it answers for (tenants: `muc.acme.meet.jitsi`); asked only when no host has the domain itself. */
+  answersFor?(domain: string): boolean;
 }

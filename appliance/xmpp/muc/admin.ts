@@ -169,17 +169,14 @@ function ownerless(room: Room, changes: readonly Change[]): boolean {
 }
 
 function apply(service: MucService, turn: Turn, room: Room, change: Change, actor: Occupant | undefined): boolean {
-  if (change.type === "affiliation")
-    return room.setAffiliation(
-      turn,
-      change.bare,
-      change.affiliation,
-      { actor, reason: change.reason },
-      isMembersOnly(room),
-    );
+  const home = service.options.affiliationHome?.(room) ?? room;
+  if (change.type === "affiliation") {
+    const { bare, affiliation, reason } = change;
+    return home.setAffiliation(turn, bare, affiliation, { actor, reason }, isMembersOnly(home));
+  }
   const { occupant, role, reason } = change;
   if (role === "none" && service.options.kickResetsAffiliation && !occupant.admin) {
-    room.occupants.store(occupant.bareText, { affiliation: "none" });
+    home.occupants.store(occupant.bareText, { affiliation: "none" });
     for (const viewer of room.occupants.all())
       if (viewer !== occupant && room.showsAddress(viewer)) room.announceTo(turn, viewer, occupant.bareText, "none");
   }

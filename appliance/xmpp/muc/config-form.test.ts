@@ -112,23 +112,30 @@ describe("password (ws-password)", () => {
   });
 });
 
-test("members only: strangers go with 322, newcomers are refused, revoked members go with 321", () => {
-  const { room, ana, ben, house } = meeting();
-  ben.join(room, BEN);
-  const cleo = house.guest("c0ffee00");
-  cleo.join(room, "c0ffee00");
-  ana.send(
-    `<iq type="set" id="m" to="${room}"><query xmlns="http://jabber.org/protocol/muc#admin"><item affiliation="member" jid="${ben.bare}"/></query></iq>`,
-  );
+test("members only among services: strangers go with 322, newcomers are refused, revoked members go with 321", () => {
+  const house = new House();
+  const room = "lounge@internal-muc.meet.test";
+  const service = (name: string) => house.person(`${name}@auth.meet.test/1`, { kind: "service" });
+  const [ana, ben, cleo] = [
+    house.person("boss@auth.meet.test/1", { kind: "service", admin: true }),
+    service("b"),
+    service("c"),
+  ];
+  ana.join(room, "ana");
+  ben.join(room, "ben");
+  cleo.join(room, "cleo");
+  const affiliation = (what: string) =>
+    ana.send(
+      `<iq type="set" id="m" to="${room}"><query xmlns="http://jabber.org/protocol/muc#admin"><item affiliation="${what}" jid="${ben.bare}"/></query></iq>`,
+    );
+  affiliation("member");
   for (const each of [ana, ben, cleo]) each.take();
   submit(ana, room, { "muc#roomconfig_membersonly": "true" });
   expect(codes(cleo.take()[0])).toEqual([322, 110]);
   expect(features(info(ana, room))).toContain("muc_membersonly");
-  expect(fault(cleo.join(room, "c0ffee00")[0])).toBe("auth/registration-required");
+  expect(fault(cleo.join(room, "cleo")[0])).toBe("auth/registration-required");
   ben.take();
-  ana.send(
-    `<iq type="set" id="m" to="${room}"><query xmlns="http://jabber.org/protocol/muc#admin"><item affiliation="none" jid="${ben.bare}"/></query></iq>`,
-  );
+  affiliation("none");
   expect(codes(ben.take()[0])).toEqual([321, 110]);
 });
 

@@ -6,7 +6,7 @@ import type { Deadline } from "../../deadlines.ts";
 import type { Jid } from "../../wire/jid.ts";
 import type { StanzaError } from "../../wire/stanza.ts";
 import type { Element } from "../../wire/xml.ts";
-import type { Sender } from "../host.ts";
+import type { HttpAnswer, Sender } from "../host.ts";
 import type { Affiliation, Role } from "./affiliation.ts";
 import type { FormField, FormValues } from "./data-form.ts";
 import type { Occupant, PresencePayload } from "./occupants.ts";
@@ -49,6 +49,9 @@ export type LeaveCause =
   | "replaced"
   | "error";
 
+/** `created`: the self-presence with 201; `joined`: that of another join; `update`: any later one. */
+export type SelfPresenceOccasion = "created" | "joined" | "update";
+
 export type FormSection = "information" | "access" | "permissions" | "other";
 
 export interface RoomChange {
@@ -85,14 +88,16 @@ export interface RoomFeature {
   checkPresence?(room: Room, occupant: Occupant, presence: Element): StanzaError | undefined;
   /** May `viewer` see this presence of `subject`? All features must agree. */
   sees?(room: Room, viewer: Occupant, subject: Occupant, unavailable: boolean): boolean;
-  /** Just before a self-presence (signaling.md 3.2 step 2). `creating` when it carries 201. */
-  beforeSelfPresence?(turn: Turn, room: Room, occupant: Occupant, creating: boolean): void;
+  /** May `viewer` hear what `from` says (groupchat, private messages, IQs)? All features must agree. */
+  hears?(room: Room, viewer: Occupant, from: Occupant): boolean;
+  /** Just before a self-presence (signaling.md 3.2 step 2). */
+  beforeSelfPresence?(turn: Turn, room: Room, occupant: Occupant, occasion: SelfPresenceOccasion): void;
   /** Elements behind the muc#user element of an occupant's self-presence. */
   selfPresence?(room: Room, occupant: Occupant): readonly Element[];
   joined?(turn: Turn, room: Room, occupant: Occupant): void;
   /** What a newcomer (or somebody who lost track) is told after his self-presence. */
   welcome?(turn: Turn, room: Room, occupant: Occupant): void;
-  left?(turn: Turn, room: Room, occupant: Occupant, cause: LeaveCause): void;
+  left?(turn: Turn, room: Room, occupant: Occupant, cause: LeaveCause, actor?: Occupant): void;
   presenceChanged?(turn: Turn, room: Room, occupant: Occupant): void;
   /** Affiliation or role of somebody present changed; his new presence has been sent. */
   standingChanged?(turn: Turn, room: Room, change: RoomChange): void;
@@ -114,4 +119,6 @@ export interface RoomFeature {
   sessionClosed?(turn: Turn, jid: Jid): void;
   nextDeadline?(): Deadline | undefined;
   handleTimeout?(turn: Turn): void;
+  /** The answer to a request of this feature's; others' ids are none of its business. */
+  httpAnswered?(turn: Turn, id: string, answer: HttpAnswer): void;
 }

@@ -1,24 +1,49 @@
 /**
- * The MUC services of the box and what belongs to them, as one graph of cores (signaling.md 6.1): meeting rooms and breweries.
+ * The MUC services of the box and Jitsi's components, as one graph of cores (signaling.md 6.1): meeting rooms, their lobbies and breakout rooms,
+ * breweries, and what serves them. The graph is one because its members change each other's rooms; outside of it they are hosts like others.
  */
 import type { XmppDomains } from "../../config.ts";
 import type { EpochMillis, Millis } from "../../time.ts";
 import type { Host, Sender } from "../host.ts";
+import { AvModeration } from "../jitsi/av-moderation.ts";
+import { BreakoutRooms } from "../jitsi/breakout-rooms.ts";
+import { Census } from "../jitsi/census.ts";
+import { Component } from "../jitsi/component.ts";
 import { conferenceDuration } from "../jitsi/conference-duration.ts";
+import { endConference } from "../jitsi/end-conference.ts";
+import { EventSync } from "../jitsi/event-sync.ts";
+import { flip } from "../jitsi/flip.ts";
 import { HoldUntilFocus } from "../jitsi/hold-until-focus.ts";
+import { JoinRate } from "../jitsi/join-rate.ts";
+import { Lobby } from "../jitsi/lobby.ts";
 import { meetingIds } from "../jitsi/meeting-id.ts";
+import { Meetings } from "../jitsi/meetings.ts";
+import { messageFilter } from "../jitsi/message-filter.ts";
 import { nickRule } from "../jitsi/nick-rule.ts";
+import { permissions } from "../jitsi/permissions.ts";
+import { Polls } from "../jitsi/polls.ts";
+import { presenceIdentity } from "../jitsi/presence-identity.ts";
+import { ReservationGate, type ReservationOptions } from "../jitsi/reservations.ts";
+import { RoomMetadata } from "../jitsi/room-metadata.ts";
+import { SpeakerStats } from "../jitsi/speaker-stats.ts";
+import { TenantHost, TenantNames } from "../jitsi/tenants.ts";
+import { type OwnerPolicy, ownerPolicy } from "../jitsi/token-moderator.ts";
+import { tokenRoom } from "../jitsi/token-room.ts";
+import { waitForHost } from "../jitsi/wait-for-host.ts";
 import { description } from "./description.ts";
+import type { RoomFeature } from "./feature.ts";
 import { fixedOptions } from "./fixed-options.ts";
 import { invite } from "./invite.ts";
 import { lock } from "./lock.ts";
 import { moderated } from "./moderated.ts";
+import type { Occupant } from "./occupants.ts";
 import { password } from "./password.ts";
 import { persistence } from "./persistence.ts";
 import { privateMessages } from "./private-messages.ts";
 import { publicRoom } from "./public.ts";
-import { type MucLimits, MucService } from "./service.ts";
+import { type MucLimits, MucService, type MucServiceOptions } from "./service.ts";
 import { subject } from "./subject.ts";
+import type { Turn } from "./turn.ts";
 import { voice } from "./voice.ts";
 import { whois } from "./whois.ts";
 
@@ -31,77 +56,198 @@ export interface MucHostsOptions {
   readonly newId: () => string;
   /** The wall clock at an instant of the monotonic one. */
   readonly toEpoch: (now: Millis) => EpochMillis;
+  /** TURN services for an occupant, in the client's form, told with the room metadata (signaling.md 6.5). */
+  readonly services?: (turn: Turn, occupant: Occupant) => readonly unknown[];
+  /** Tokens (signaling.md 6.9); absent: rooms are open to whoever may log in. */
+  readonly token?: { readonly required: boolean; readonly verifyTenant: boolean };
+  /** Who becomes moderator (signaling.md 3.5); default: whom the focus chooses. */
+  readonly owners?: OwnerPolicy;
+  /** Guests wait in the lobby until somebody with an account or a token is there; default no. */
+  readonly waitForHost?: boolean;
+  /** Joins a room takes a second, the rest wait (signaling.md 6.8); default unlimited. */
+  readonly joinsPerSecond?: number;
+  /** Tenants in room names (signaling.md 6.1); default no. */
+  readonly tenants?: boolean;
+  /** Where events go (signaling.md 6.10); default nowhere. */
+  readonly eventSync?: { readonly urlPrefix: string; readonly headers: Readonly<Record<string, string>> };
+}
+
+export interface MeetingServices {
+  /** All hosts, the breweries' included. */
+  readonly hosts: readonly Host[];
+  readonly census: Census;
+  /** Puts reservations before the host that takes conference requests. */
+  reservationGate(inner: Host, options: Pick<ReservationOptions, "urlPrefix" | "headers">): Host;
 }
 
 /** Only the accounts of services may enter breweries (signaling.md 6.1, muc_filter_access). */
 const isService = (sender: Sender): boolean => sender.admin || sender.kind === "service" || sender.kind === "component";
 
-export function createMucHosts(options: MucHostsOptions): readonly Host[] {
-  const { domains, limits, newId, toEpoch } = options;
-  const occupantIdKey = newId();
-  const hold = new HoldUntilFocus(options.focusAccount);
+export const createMucHosts = (options: MucHostsOptions): readonly Host[] => createMeetingServices(options).hosts;
+
+export function createMeetingServices(options: MucHostsOptions): MeetingServices {
+  const { domains, newId, toEpoch } = options;
+  const { domain, auth, hidden } = domains;
+  const common = { limits: options.limits, occupantIdKey: newId(), newId, toEpoch } as const;
+  const restricted: MucServiceOptions["mayCreate"] = () => ({
+    error: { condition: "not-allowed", text: "Room creation is restricted" },
+    by: "service",
+  });
+  const basics = (moderatedChangeable: boolean): readonly RoomFeature[] => [
+    description,
+    persistence,
+    publicRoom,
+    moderated(moderatedChangeable),
+    whois,
+    fixedOptions,
+    privateMessages,
+  ];
+
+  const metadata = new RoomMetadata(`metadata.${domain}`, options.services);
+  const avModeration = new AvModeration(`avmoderation.${domain}`, metadata);
+  const speakerStats = new SpeakerStats(`speakerstats.${domain}`, hidden);
+  const polls = new Polls(`polls.${domain}`, metadata);
+  const lobby = new Lobby({ domain: `lobby.${domain}`, metadata, hiddenDomain: hidden });
+  const breakout = new BreakoutRooms({ domain: `breakout.${domain}`, newId, toEpoch, hiddenDomain: hidden });
+  const ids = meetingIds(newId).feature;
+  const services: ReadonlySet<string> = new Set([auth, hidden]);
+  const eventSync =
+    options.eventSync === undefined
+      ? []
+      : [new EventSync({ ...options.eventSync, newId, toEpoch, mainOf: (room) => breakout.mainOf(room) })];
+  const holds = [new HoldUntilFocus(options.focusAccount), new HoldUntilFocus(options.focusAccount)] as const;
+  const rate = options.joinsPerSecond === undefined ? undefined : new JoinRate(options.joinsPerSecond);
+  const token = options.token === undefined ? [] : [tokenRoom({ ...options.token, domain, exemptDomains: services })];
+
+  // What is told to a newcomer after his self-presence comes in the order of these features (transcript ws-av-moderation).
+  const told: readonly RoomFeature[] = [metadata, permissions, speakerStats, avModeration, polls, subject(toEpoch)];
   const meetings = new MucService({
+    ...common,
     domain: domains.muc,
     name: "Meeting rooms",
     listed: true,
-    limits,
-    occupantIdKey,
-    newId,
-    toEpoch,
     nickChanges: false,
     kickResetsAffiliation: true,
     hidesRooms: true,
-    mayCreate: (sender) =>
-      sender.admin
-        ? undefined
-        : { error: { condition: "not-allowed", text: "Room creation is restricted" }, by: "service" },
+    mayCreate: (sender, local) => (sender.admin ? undefined : restricted(sender, local)),
     features: [
       nickRule,
-      hold,
-      description,
-      persistence,
-      publicRoom,
-      password({ exemptDomains: new Set([domains.auth, domains.hidden]) }),
-      meetingIds(newId).feature,
-      lock,
-      moderated(false),
-      whois,
-      fixedOptions,
-      privateMessages,
+      holds[0],
+      ...(rate === undefined ? [] : [rate]),
+      ...token,
+      ...(options.owners === undefined ? [] : [ownerPolicy(options.owners)]),
+      ...(options.waitForHost === true ? [waitForHost(lobby, hidden)] : []),
+      ...basics(false),
+      lock({
+        strangers: "admit",
+        exempt: (turn, join) => lobby.exempt(turn, join),
+        refusal: (join) => lobby.refusal(join),
+        changed: (turn, room, membersOnly, actor) => lobby.changed(turn, room, membersOnly, actor),
+      }),
+      password({ exemptDomains: services }),
+      ids,
+      flip,
       conferenceDuration(toEpoch),
-      invite(),
+      lobby.meetingFeature(),
+      breakout.meetingFeature(),
+      messageFilter(metadata),
+      presenceIdentity,
+      invite({ admitted: (turn, room, invited, by) => lobby.admitted(turn, room, invited, by) }),
       voice,
-      subject(toEpoch),
+      ...eventSync,
+      ...told,
     ],
   });
-  hold.attach(meetings);
+  const breakouts = new MucService({
+    ...common,
+    domain: `breakout.${domain}`,
+    name: "Breakout rooms",
+    listed: true,
+    advertised: [{ category: "component", type: "breakout_rooms", name: `breakout.${domain}` }],
+    nickChanges: false,
+    kickResetsAffiliation: true,
+    hidesRooms: true,
+    mayCreate: (sender, local) => (sender.admin && breakout.isBreakout(local) ? undefined : restricted(sender, local)),
+    affiliationElsewhere: (room, bare) => breakout.affiliation(room, bare),
+    affiliationHome: (room) => breakout.mainOf(room),
+    discoNode: (node) => (node === "breakout_rooms" ? ["http://jitsi.org/protocol/breakout_rooms#rename"] : undefined),
+    serviceMessage: (turn, message, sender) => breakout.command(turn, message, sender),
+    features: [
+      nickRule,
+      holds[1],
+      ...basics(false),
+      ids,
+      breakout.breakoutFeature(),
+      messageFilter(metadata),
+      presenceIdentity,
+      ...eventSync,
+      ...told,
+    ],
+  });
+  const lobbies = new MucService({
+    ...common,
+    domain: `lobby.${domain}`,
+    name: "Lobbies",
+    listed: true,
+    advertised: [{ category: "component", type: "lobbyrooms", name: `lobby.${domain}` }],
+    nickChanges: false,
+    kickResetsAffiliation: false,
+    hidesRooms: true,
+    mayCreate: restricted,
+    affiliationElsewhere: (room, bare) => lobby.affiliation(room, bare),
+    affiliationHome: (room) => lobby.meetingOf(room),
+    discoNode: (node, sender) => lobby.discoNode(node, sender),
+    features: [nickRule, persistence, whois, moderated(false), lobby.lobbyFeature(), presenceIdentity],
+  });
   const breweries = new MucService({
+    ...common,
     domain: domains.internalMuc,
     name: "Services",
     listed: false,
-    limits,
-    occupantIdKey,
-    newId,
-    toEpoch,
     nickChanges: true,
     kickResetsAffiliation: false,
     hidesRooms: true,
     mayCreate: () => undefined,
     mayEnter: (sender) => (isService(sender) ? undefined : { condition: "not-allowed" }),
     features: [
-      description,
-      persistence,
-      publicRoom,
-      password({ exemptDomains: new Set([domains.auth]) }),
-      lock,
-      moderated(true),
-      whois,
-      fixedOptions,
-      privateMessages,
+      ...basics(true),
+      lock({ strangers: "remove" }),
+      password({ exemptDomains: new Set([auth]) }),
       invite(),
       voice,
       subject(toEpoch),
     ],
   });
-  return [meetings, breweries];
+  holds[0].attach(meetings);
+  holds[1].attach(breakouts);
+  rate?.attach(meetings);
+  lobby.attach(meetings, lobbies);
+  breakout.attach(meetings, breakouts);
+
+  const where = new Meetings([meetings, breakouts]);
+  const component = (name: string, type: string, message: Component["options"]["message"]): Component =>
+    new Component({ domain: `${name}.${domain}`, type, message });
+  const components = [
+    component("avmoderation", "av_moderation", (turn, message, sender) =>
+      avModeration.command(where, turn, message, sender),
+    ),
+    component("metadata", "room_metadata", (turn, message, sender) => metadata.command(where, turn, message, sender)),
+    component("speakerstats", "speakerstats", (turn, message, sender) =>
+      speakerStats.command(where, turn, message, sender),
+    ),
+    component("polls", "polls", (turn, message, sender) => polls.command(where, turn, message, sender)),
+    component("endconference", "end_conference", (turn, message, sender) =>
+      endConference(where, (room) => breakout.mainOf(room), turn, message, sender),
+    ),
+  ];
+  const clientHosts: readonly Host[] = [meetings, breakouts, lobbies, ...components];
+  const names = new TenantNames(domains.muc);
+  return {
+    hosts: [
+      ...(options.tenants === true ? clientHosts.map((host) => new TenantHost(host, names, services)) : clientHosts),
+      breweries,
+    ],
+    census: new Census(meetings, domain),
+    reservationGate: (inner, more) => new ReservationGate(inner, meetings, { ...more, newId, toEpoch }),
+  };
 }

@@ -5,7 +5,8 @@
 import { bareText } from "../../wire/jid.ts";
 import { affiliationRank } from "./affiliation.ts";
 import { formBoolean } from "./data-form.ts";
-import type { RoomFeature } from "./feature.ts";
+import type { JoinRequest, Refusal, RoomFeature } from "./feature.ts";
+import type { Occupant } from "./occupants.ts";
 import type { Room } from "./room.ts";
 import { RoomSlot } from "./slot.ts";
 import type { Turn } from "./turn.ts";
@@ -19,13 +20,25 @@ export const isMembersOnly = (room: Room): boolean => slot.of(room);
 /** Sets it without a form; those without membership stay (lobbies opened by the server). */
 export const setMembersOnly = (room: Room, membersOnly: boolean): void => slot.set(room, membersOnly);
 
-function removeStrangers(turn: Turn, room: Room): void {
-  for (const occupant of [...room.occupants.all()])
-    if (affiliationRank(room.affiliation(occupant)) < MEMBER)
-      room.exit(turn, occupant, { cause: "members-only", codes: [322] });
+export interface LockOptions {
+  /** Who enters without membership, besides services. */
+  readonly exempt?: (turn: Turn, join: JoinRequest) => boolean;
+  /** What others are told. */
+  readonly refusal?: (join: JoinRequest) => Refusal;
+  /** Those inside without membership when the room becomes members-only: out they go (XEP-0045 §10.2), or they are made members. */
+  readonly strangers: "remove" | "admit";
+  readonly changed?: (turn: Turn, room: Room, membersOnly: boolean, actor: Occupant | undefined) => void;
 }
 
-export const lock: RoomFeature = {
+function strangers(turn: Turn, room: Room, what: LockOptions["strangers"]): void {
+  for (const occupant of [...room.occupants.all()]) {
+    if (affiliationRank(room.affiliation(occupant)) >= MEMBER) continue;
+    if (what === "admit") room.setAffiliation(turn, occupant.bareText, "member");
+    else room.exit(turn, occupant, { cause: "members-only", codes: [322] });
+  }
+}
+
+export const lock = (options: LockOptions): RoomFeature => ({
   configFields: (room) => ({
     section: "access",
     fields: [
@@ -39,18 +52,20 @@ export const lock: RoomFeature = {
     ],
   }),
   checkConfig: (_room, values) => (formBoolean(values, FIELD) === "bad" ? { condition: "bad-request" } : undefined),
-  applyConfig(turn, room, values) {
+  applyConfig(turn, room, values, actor) {
     const wanted = formBoolean(values, FIELD);
     if (typeof wanted !== "boolean" || wanted === slot.of(room)) return { changed: false };
     slot.set(room, wanted);
-    if (wanted) removeStrangers(turn, room);
+    if (wanted) strangers(turn, room, options.strangers);
+    options.changed?.(turn, room, wanted, actor);
     return { changed: true };
   },
   roomInfo: (room) => ({ features: [slot.of(room) ? "muc_membersonly" : "muc_open"] }),
-  checkJoin(_turn, join) {
+  checkJoin(turn, join) {
     if (!slot.of(join.room)) return undefined;
     const affiliation = join.room.affiliationOf(bareText(join.sender.jid), join.sender.admin);
-    if (affiliationRank(affiliation) >= MEMBER) return undefined;
-    return { type: "refuse", refusal: { error: { condition: "registration-required" }, by: "room" } };
+    if (affiliationRank(affiliation) >= MEMBER || options.exempt?.(turn, join) === true) return undefined;
+    const refusal = options.refusal?.(join) ?? { error: { condition: "registration-required" }, by: "room" };
+    return { type: "refuse", refusal };
   },
-};
+});

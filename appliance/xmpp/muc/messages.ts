@@ -58,7 +58,7 @@ export function groupchat(
   const message = reflected(room, occupant, stanza, []);
   // A message needs an id for reactions and retractions to point at; one that came without gets the room's.
   if (message.attrs["id"] === undefined) message.attrs["id"] = service.options.newId();
-  room.broadcast(turn, message);
+  room.broadcast(turn, message, (viewer) => viewer === occupant || room.hears(viewer, occupant));
 }
 
 export function privateMessage(
@@ -73,7 +73,7 @@ export function privateMessage(
   if (from === undefined) return service.refuse(turn, stanza, { error: OUTSIDE, by: "room" });
   if (type === "groupchat") return service.refuse(turn, stanza, { error: { condition: "bad-request" }, by: "room" });
   const to = room.occupants.byNick(nick);
-  if (to === undefined)
+  if (to === undefined || !room.hears(to, from))
     return service.refuse(turn, stanza, {
       error: { condition: "item-not-found", text: "Recipient not in room" },
       by: "room",

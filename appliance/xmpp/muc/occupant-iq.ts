@@ -29,7 +29,7 @@ export function occupantIq(
     });
   }
   const to = room.occupants.byNick(nick);
-  if (to === undefined) {
+  if (to === undefined || (to !== from && !room.hears(to, from))) {
     if (answer) return turn.drop("muc-answer-to-nobody");
     return service.refuse(turn, stanza, {
       error: { condition: "item-not-found", text: "Recipient not in room" },

@@ -10,7 +10,7 @@ import { NS } from "../../wire/namespaces.ts";
 import { type Element, xml } from "../../wire/xml.ts";
 import type { Sender } from "../host.ts";
 import { type Affiliation, affiliationRank, defaultRole, type Role } from "./affiliation.ts";
-import type { LeaveCause, RoomFeature } from "./feature.ts";
+import type { LeaveCause, RoomFeature, SelfPresenceOccasion } from "./feature.ts";
 import { Occupant, Occupants, type PresencePayload } from "./occupants.ts";
 import { addressed, type ItemFacts, mucUser, payloadOf, presenceStanza } from "./presence.ts";
 import type { Turn } from "./turn.ts";
@@ -19,6 +19,8 @@ import type { Turn } from "./turn.ts";
 export interface RoomSurroundings {
   readonly features: readonly RoomFeature[];
   occupantId(room: string, bare: string): string;
+  /** The affiliation by another room that this one follows (lobby, breakout room: signaling.md 6.3, 6.4). */
+  affiliationElsewhere(room: Room, bare: string): Affiliation | undefined;
   entered(room: Room, occupant: Occupant): void;
   exited(room: Room, occupant: Occupant): void;
   /** Nobody is left: the service decides whether the room goes. */
@@ -74,6 +76,8 @@ export class Room {
   /** XEP-0045 §5.2; services with the admin flag own every room. */
   affiliationOf(bare: string, admin = false): Affiliation {
     if (admin) return "owner";
+    const elsewhere = this.surroundings.affiliationElsewhere(this, bare);
+    if (elsewhere !== undefined) return elsewhere;
     const stored = this.occupants.stored(bare);
     if (stored !== undefined) return stored.affiliation;
     return this.occupants.ofBare(bare).some((each) => each.admin) ? "owner" : "none";
@@ -104,7 +108,7 @@ export class Room {
     this.surroundings.entered(this, occupant);
     this.presenceToOthers(turn, occupant);
     const codes = [...(creates ? [201] : []), ...(this.publicAddresses ? [100] : [])];
-    this.selfPresence(turn, occupant, codes, creates);
+    this.selfPresence(turn, occupant, codes, creates ? "created" : "joined");
     for (const feature of this.features) feature.joined?.(turn, this, occupant);
     for (const feature of this.features) feature.welcome?.(turn, this, occupant);
     return occupant;
@@ -116,7 +120,7 @@ export class Room {
     for (const other of this.occupants.all())
       if (other !== occupant && this.sees(occupant, other, false)) this.sendPresence(turn, other, occupant, [], []);
     this.presenceToOthers(turn, occupant);
-    this.selfPresence(turn, occupant, this.publicAddresses ? [100] : [], false);
+    this.selfPresence(turn, occupant, this.publicAddresses ? [100] : [], "joined");
     for (const feature of this.features) feature.presenceChanged?.(turn, this, occupant);
     for (const feature of this.features) feature.welcome?.(turn, this, occupant);
   }
@@ -131,7 +135,7 @@ export class Room {
   /** Shows an occupant as he now is, to all and to himself. */
   showPresence(turn: Turn, occupant: Occupant, deed: Deed = {}): void {
     this.presenceToOthers(turn, occupant, deed);
-    this.selfPresence(turn, occupant, [], false, deed);
+    this.selfPresence(turn, occupant, [], "update", deed);
   }
 
   rename(turn: Turn, occupant: Occupant, nick: string, presence: Element, sender: Sender): void {
@@ -169,7 +173,6 @@ export class Room {
       );
     this.occupants.remove(occupant);
     this.surroundings.exited(this, occupant);
-    occupant.role = "none";
     const shared = new Map<boolean, Element>();
     for (const viewer of this.occupants.all()) {
       if (!this.sees(viewer, occupant, true)) continue;
@@ -179,7 +182,7 @@ export class Room {
       turn.send(addressed(stanza, viewer.jidText));
     }
     turn.send(addressed(stanzaFor(occupant, true), occupant.jidText));
-    for (const feature of this.features) feature.left?.(turn, this, occupant, farewell.cause);
+    for (const feature of this.features) feature.left?.(turn, this, occupant, farewell.cause, farewell.actor);
     if (this.occupants.size === 0 && !this.isClosed) this.surroundings.emptied(turn, this);
   }
 
@@ -269,6 +272,16 @@ export class Room {
     );
   }
 
+  /** An affiliation that comes from elsewhere has changed: roles follow, those banned go. */
+  refreshStanding(turn: Turn, bare: string): void {
+    const affiliation = this.affiliationOf(bare);
+    for (const occupant of this.occupants.ofBare(bare)) {
+      if (occupant.admin) continue;
+      if (affiliation === "outcast") this.exit(turn, occupant, { cause: "banned", codes: [301] });
+      else this.setRole(turn, occupant, defaultRole(affiliation, this.moderated));
+    }
+  }
+
   setRole(turn: Turn, occupant: Occupant, role: Role, deed: Deed = {}): void {
     if (role === "none") {
       this.exit(turn, occupant, { ...deed, cause: "kicked", codes: [307] });
@@ -286,6 +299,12 @@ export class Room {
   /** A stanza of the room to everybody inside (or those chosen). */
   broadcast(turn: Turn, stanza: Element, chosen: (viewer: Occupant) => boolean = () => true): void {
     for (const viewer of this.occupants.all()) if (chosen(viewer)) turn.send(addressed(stanza, viewer.jidText));
+  }
+
+  /** Whether `viewer` may hear `from`. */
+  hears(viewer: Occupant, from: Occupant): boolean {
+    for (const feature of this.features) if (feature.hears?.(this, viewer, from) === false) return false;
+    return true;
   }
 
   /** A groupchat message in the name of the room, or of `from`. */
@@ -357,8 +376,14 @@ export class Room {
     }
   }
 
-  private selfPresence(turn: Turn, occupant: Occupant, before: readonly number[], creating: boolean, deed: Deed = {}) {
-    for (const feature of this.features) feature.beforeSelfPresence?.(turn, this, occupant, creating);
+  private selfPresence(
+    turn: Turn,
+    occupant: Occupant,
+    before: readonly number[],
+    occasion: SelfPresenceOccasion,
+    deed: Deed = {},
+  ): void {
+    for (const feature of this.features) feature.beforeSelfPresence?.(turn, this, occupant, occasion);
     const trailing = this.features.flatMap((feature) => feature.selfPresence?.(this, occupant) ?? []);
     this.sendPresence(turn, occupant, occupant, before, [110], deed, trailing);
   }

@@ -9,8 +9,9 @@ import { bareText, type Jid, jid, jidText, parseJid } from "../../wire/jid.ts";
 import { NS } from "../../wire/namespaces.ts";
 import { errorReply, iqResult, readError, type StanzaError } from "../../wire/stanza.ts";
 import { attr, child, childText, type Element } from "../../wire/xml.ts";
-import type { AdvertisedIdentity, Host, HostAction, Sender } from "../host.ts";
+import type { AdvertisedIdentity, Host, HostAction, HttpAnswer, Sender } from "../host.ts";
 import { handleAdmin } from "./admin.ts";
+import type { Affiliation } from "./affiliation.ts";
 import { handleOwner } from "./config-form.ts";
 import { answerRoomDisco, answerServiceDisco } from "./disco.ts";
 import type { JoinRequest, Refusal, RoomFeature } from "./feature.ts";
@@ -45,6 +46,10 @@ export interface MucServiceOptions {
   readonly mayEnter?: (sender: Sender) => StanzaError | undefined;
   /** Nick changes inside a room; refused with not-allowed where false (signaling.md 3.1). */
   readonly nickChanges: boolean;
+  /** Rooms here follow other rooms' affiliations. */
+  readonly affiliationElsewhere?: (room: Room, bare: string) => Affiliation | undefined;
+  /** Where affiliations of such a room are changed. */
+  readonly affiliationHome?: (room: Room) => Room | undefined;
   /** Kicking somebody also takes his affiliation (signaling.md 3.8). */
   readonly kickResetsAffiliation: boolean;
   /** Room information for occupants only (signaling.md 3.6). */
@@ -53,8 +58,8 @@ export interface MucServiceOptions {
   readonly advertised?: readonly AdvertisedIdentity[];
   /** Answers to disco#info with a node, by node. */
   readonly discoNode?: (node: string, sender: Sender) => readonly string[] | undefined;
-  /** A message to the service's bare domain. */
-  readonly serviceMessage?: (turn: Turn, message: Element, sender: Sender) => void;
+  /** A message to the service's bare domain; an error refuses it. */
+  readonly serviceMessage?: (turn: Turn, message: Element, sender: Sender) => StanzaError | undefined;
 }
 
 const NICK_LIMIT = 1023;
@@ -124,6 +129,12 @@ export class MucService implements Host, RoomSurroundings {
     return turn.actions;
   }
 
+  httpAnswered(now: Millis, id: string, answer: HttpAnswer): readonly HostAction[] {
+    const turn = new Turn(now);
+    for (const feature of this.features) feature.httpAnswered?.(turn, id, answer);
+    return turn.actions;
+  }
+
   room(local: string): Room | undefined {
     return this.#rooms.get(local);
   }
@@ -155,6 +166,15 @@ export class MucService implements Host, RoomSurroundings {
 
   occupantId(room: string, bare: string): string {
     return createHmac("sha256", this.options.occupantIdKey).update(room).update("\0").update(bare).digest("base64");
+  }
+
+  affiliationElsewhere(room: Room, bare: string): Affiliation | undefined {
+    return this.options.affiliationElsewhere?.(room, bare);
+  }
+
+  /** The rooms that this real full address is in. */
+  roomsOf(full: string): readonly Room[] {
+    return [...(this.#inside.get(full) ?? [])];
   }
 
   entered(room: Room, occupant: Occupant) {
@@ -329,8 +349,10 @@ export class MucService implements Host, RoomSurroundings {
 
   private toService(turn: Turn, stanza: Element, sender: Sender) {
     const type = attr(stanza, "type");
-    if (stanza.getName() === "message" && this.options.serviceMessage !== undefined && type !== "error")
-      return this.options.serviceMessage(turn, stanza, sender);
+    if (stanza.getName() === "message" && this.options.serviceMessage !== undefined && type !== "error") {
+      const error = this.options.serviceMessage(turn, stanza, sender);
+      return error === undefined ? undefined : turn.send(errorReply(stanza, error));
+    }
     if (stanza.getName() !== "iq") {
       if (stanza.getName() === "presence" || type === "error") return turn.drop("muc-service-stanza");
       return turn.send(errorReply(stanza, { condition: "service-unavailable" }));
