@@ -23,8 +23,8 @@ function parseIpv4(text: string): Uint8Array | undefined {
 function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
-  const head = groups(halves[0] as string);
-  const tail = halves.length === 2 ? groups(halves[1] as string) : [];
+  const head = groups(halves[0] as string, halves.length === 1);
+  const tail = halves.length === 2 ? groups(halves[1] as string, true) : [];
   if (head === undefined || tail === undefined) return undefined;
   if (halves.length === 2 ? head.length + tail.length > 14 : head.length !== 16) return undefined;
   const bytes = new Uint8Array(16);
@@ -33,15 +33,15 @@ function parseIpv6(text: string): Uint8Array | undefined {
   return bytes;
 }
 
-/** Bytes of colon-separated groups, the last of which may be an IPv4 address. */
-function groups(text: string): number[] | undefined {
+/** Bytes of colon-separated groups; at the end of the whole the last may be an IPv4 address. */
+function groups(text: string, atEnd: boolean): number[] | undefined {
   if (text === "") return [];
   const parts = text.split(":");
   const bytes: number[] = [];
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i] as string;
     if (part.includes(".")) {
-      const v4 = i === parts.length - 1 ? parseIpv4(part) : undefined;
+      const v4 = atEnd && i === parts.length - 1 ? parseIpv4(part) : undefined;
       if (v4 === undefined) return undefined;
       bytes.push(...v4);
     } else {

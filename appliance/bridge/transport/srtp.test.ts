@@ -171,7 +171,7 @@ function behaviour(provider: SrtpProvider, profile: SrtpProfile): void {
       const sequence = n;
       writePacket(A, sequence, 5, 0);
       for (let i = 12; i < headerBytes; i++) bytes[A + i] = i;
-      const plain = seededBytes(n)(payload);
+      const plain: Uint8Array<ArrayBuffer> = new Uint8Array(seededBytes(n)(payload));
       const source = n % 2 === 0 ? C : A + headerBytes;
       bytes.set(plain, source);
       const header = bytes.slice(A, A + headerBytes);
