@@ -3,7 +3,7 @@
  * Requests of clients inside it are in jingle-requests.ts and moderation.ts.
  */
 import { type Deadline, Deadlines, soonest } from "../deadlines.ts";
-import { later, type Millis, millis } from "../time.ts";
+import { later, type Millis } from "../time.ts";
 import { type Jingle, jingleElement } from "../wire/jingle.ts";
 import { NS } from "../wire/namespaces.ts";
 import { type EndpointSources, NO_SOURCES } from "../wire/sources.ts";
@@ -319,17 +319,13 @@ export class Conference {
     this.context.requests.request(now, participant.member.occupantJid, "set", jingleElement(jingle));
   }
 
-  /** A new session for one participant, if it may have one. */
-  reinvite(now: Millis, participant: Participant): void {
-    this.closeSession(now, participant, true);
-    this.inviteAll(now);
-  }
-
-  /** Moves a participant to another bridge (administration, signaling.md 5.8). */
-  move(now: Millis, participant: Participant): void {
-    this.terminate(now, participant, "success", "moving");
-    this.closeSession(now, participant, true);
-    this.context.stats.participantsMoved++;
+  /** Gives participants a new session elsewhere (administration, signaling.md 5.8). */
+  move(now: Millis, participants: readonly Participant[]): void {
+    for (const participant of participants) {
+      this.terminate(now, participant, "success", "moving to another bridge");
+      this.closeSession(now, participant, true);
+      this.context.stats.participantsMoved++;
+    }
     this.inviteAll(now);
   }
 
@@ -613,28 +609,5 @@ export class Conference {
       bySession.set(bridge, mutes.set(participant.id, wanted));
     }
     for (const [session, mutes] of bySession) session.forceMute(now, mutes);
-  }
-
-  /** For `/debug`. */
-  describe(now: Millis): Record<string, unknown> {
-    return {
-      room: this.jid,
-      meetingId: this.meetingId,
-      ageSeconds: Math.round(millis(now - this.started) / 1000),
-      bridges: [...this.#sessions].map(([bridge, session]) => ({
-        bridge: bridge.id,
-        session: session.id,
-        endpoints: [...session.endpoints],
-      })),
-      participants: [...this.participants.values()].map((each) => ({
-        id: each.id,
-        role: each.member.role,
-        state: each.state,
-        accepted: each.session?.accepted ?? false,
-        bridge: each.bridge?.bridge.id,
-        features: [...(each.features ?? [])],
-        sources: this.sources.of(each.id).sources.map(({ ssrc, name }) => ({ ssrc, name })),
-      })),
-    };
   }
 }

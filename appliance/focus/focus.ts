@@ -3,7 +3,7 @@
  * signaling.md 2, 3.4, 5; the place of Jicofo.
  */
 import { type Deadline, soonest } from "../deadlines.ts";
-import type { Millis } from "../time.ts";
+import { later, type Millis } from "../time.ts";
 import { NS } from "../wire/namespaces.ts";
 import { errorReply, iqResult } from "../wire/stanza.ts";
 import { attr, child, children, clone, type Element, xml } from "../wire/xml.ts";
@@ -37,11 +37,12 @@ export type FocusInput =
   | { readonly kind: "offline"; readonly via: Via }
   | { readonly kind: "stanza"; readonly via: Via; readonly stanza: Element }
   | { readonly kind: "http-conference-request"; readonly token: number; readonly request: ConferenceRequest }
+  /** To another bridge than they are on. */
   | {
-      readonly kind: "move-endpoint";
+      readonly kind: "move";
       readonly conference: string;
-      readonly endpoint: string;
-      readonly bridge: string | undefined;
+      readonly bridge: Bridge;
+      readonly endpoints: readonly string[];
     }
   | { readonly kind: "tick" }
   /** No new conferences; running ones go on. */
@@ -52,6 +53,7 @@ export type FocusInput =
 type Answerer = (answer: ConferenceAnswer) => void;
 const MAX_WAITERS = 1_000;
 const MAX_REMEMBERED_OWNERS = 500;
+const MAX_PINS = 1_000;
 
 export class Focus {
   readonly settings: FocusSettings;
@@ -135,6 +137,15 @@ export class Focus {
     return this.#conferences;
   }
 
+  /** The server's components by disco type. */
+  get components(): ReadonlyMap<string, string> {
+    return this.#components;
+  }
+
+  get pendingRequests(): number {
+    return this.#requests.size;
+  }
+
   get draining(): boolean {
     return this.#draining;
   }
@@ -174,8 +185,8 @@ export class Focus {
           this.#outbox.answerHttp(input.token, conferenceHttpAnswer(answer)),
         );
         break;
-      case "move-endpoint":
-        this.#moveEndpoint(now, input.conference, input.endpoint, input.bridge);
+      case "move":
+        this.#move(now, input.conference, input.bridge, input.endpoints);
         break;
       case "tick":
         this.#requests.tick(now);
@@ -354,6 +365,7 @@ export class Focus {
 
   #request(now: Millis, request: ConferenceRequest, requester: string | undefined, answer: Answerer): void {
     const { room } = request;
+    this.stats.conferenceRequests++;
     if (room === undefined) {
       answer({ kind: "bad-request", text: "no room" });
       return;
@@ -490,8 +502,10 @@ export class Focus {
   // Administration ---------------------------------------------------------------------------------------------------
 
   /** Keeps new bridges of a conference to one version (signaling.md 5.8). */
-  pin(now: Millis, room: string, version: string, durationMs: number): void {
-    this.#pins.set(room, { version, until: (now + durationMs) as Millis });
+  pin(now: Millis, room: string, version: string, durationMs: number): boolean {
+    if (!this.#pins.has(room) && this.pins(now).size >= MAX_PINS) return false;
+    this.#pins.set(room, { version, until: later(now, durationMs) });
+    return true;
   }
 
   unpin(room: string): boolean {
@@ -507,36 +521,33 @@ export class Focus {
     return this.pins(now).get(room)?.version;
   }
 
-  #moveEndpoint(now: Millis, room: string, endpoint: string, bridgeName: string | undefined): void {
-    const conference = this.#conferences.get(room);
-    const participant = conference?.participants.get(endpoint);
-    if (conference === undefined || participant === undefined) return;
-    const bridge = bridgeName === undefined ? participant.bridge?.bridge : this.bridges.find(bridgeName);
-    if (bridge === undefined || participant.bridge?.bridge !== bridge) return;
-    this.#excluded = bridge;
-    conference.move(now, participant);
-    this.#excluded = undefined;
+  /** Endpoints of a conference on a bridge, in the order they came. */
+  endpointsOn(room: string, bridge: Bridge): string[] {
+    return [...(this.#conferences.get(room)?.sessions.get(bridge)?.endpoints ?? [])];
   }
 
-  /** Text of an element of interest to nobody but `/debug`. */
-  debug(now: Millis): Record<string, unknown> {
-    return {
-      conferences: this.#conferences.size,
-      requests: this.#requests.size,
-      components: Object.fromEntries(this.#components),
-      draining: this.#draining,
-      brewery: { jid: this.#brewery.jid, joined: this.#brewery.joined },
-      bridges: [...this.bridges.all()].map((bridge) => ({
-        id: bridge.id,
-        jid: bridge.jid,
-        version: bridge.version,
-        region: bridge.region,
-        stress: bridge.stress,
-        correctedStress: bridge.correctedStress(now),
-        drain: bridge.drain,
-        gracefulShutdown: bridge.gracefulShutdown,
-        operational: bridge.operational(now, this.settings.bridges),
-      })),
-    };
+  /** Which of these endpoints a move would really take away from the bridge: all of the conference's where it cannot be split, none where no other bridge is. */
+  movable(now: Millis, room: string, bridge: Bridge, endpoints: readonly string[]): readonly string[] {
+    const here = this.endpointsOn(room, bridge);
+    const wanted = endpoints.filter((each) => here.includes(each));
+    const together = this.settings.bridges.strategy === "single" ? here : wanted;
+    const target = this.bridges.select(now, {
+      used: new Map(),
+      region: undefined,
+      pinned: this.#pinned(now, room),
+      exclude: bridge,
+    });
+    return target === undefined || wanted.length === 0 ? [] : together;
+  }
+
+  #move(now: Millis, room: string, bridge: Bridge, endpoints: readonly string[]): void {
+    const conference = this.#conferences.get(room);
+    if (conference === undefined) return;
+    const participants = this.movable(now, room, bridge, endpoints).flatMap(
+      (each) => conference.participants.get(each) ?? [],
+    );
+    this.#excluded = bridge;
+    conference.move(now, participants);
+    this.#excluded = undefined;
   }
 }

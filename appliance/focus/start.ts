@@ -101,7 +101,6 @@ export async function startFocus(config: FocusConfig, environment: PartEnvironme
   let tokens = 0;
   const http = await startHttp(config.http, {
     focus,
-    version: focus.settings.version,
     conferenceRequest: (request) =>
       new Promise((resolve) => {
         const token = ++tokens;

@@ -2,6 +2,7 @@
  * Counters of the focus since its start, as plain numbers; `/stats` and `/metrics` are made of them (signaling.md 5.8).
  */
 export class FocusStats {
+  conferenceRequests = 0;
   conferencesCreated = 0;
   participantsTotal = 0;
   participantsMoved = 0;
