@@ -26,6 +26,9 @@ export interface RunningAppliance {
   stop(deadlineMs: number): Promise<void>;
 }
 
+/** What a part's `http` is called in the ready file. */
+const HTTP_NAMES: Readonly<Record<string, string>> = { focus: "focusHttp", bridge: "bridgeHttp", xmpp: "xmppHttp" };
+
 const withPort = (url: string, port: number | undefined): string =>
   port !== undefined && url.endsWith(":0") ? `${url.slice(0, -1)}${port}` : url;
 
@@ -36,7 +39,9 @@ export const startParts = async (plan: PartsPlan, level: LogLevel): Promise<Runn
   const ports: Record<string, number> = {};
   const add = (name: string, part: RunningPart): void => {
     running.push({ name, part });
-    Object.assign(ports, part.ports);
+    // A part says its ports in its own words; the box has several `http`.
+    for (const [own, port] of Object.entries(part.ports))
+      ports[own === "http" ? (HTTP_NAMES[name] ?? own) : own] = port;
   };
   const stop = async (deadlineMs: number): Promise<void> => {
     // The last one started is the first to stop: gateway, bridge and focus say goodbye through xmpp.
