@@ -2,9 +2,10 @@
  * Tests only: peers that DTLS must cope with. A libssl client of any configuration (no certificate, no extended master secret, a ClientHello of two
  * fragments), and werift's client as the forger: it presents what it is told to, and a Finished that can be spoilt.
  */
-import { createRequire } from "node:module";
+
 import { dlopen, type Pointer, ptr } from "bun:ffi";
-import { Libssl, loadLibssl, type SslContext, type SslSession } from "../native/libssl.ts";
+import { createRequire } from "node:module";
+import { type Libssl, loadLibssl, type SslContext, type SslSession } from "../native/libssl.ts";
 import type { Certificate } from "./certificate.ts";
 
 const RAW = {
@@ -140,4 +141,8 @@ export async function withSpoiltFinished(work: () => Promise<void>): Promise<voi
 }
 
 export const pem = (label: string, der: Uint8Array): string =>
-  `-----BEGIN ${label}-----\n${(Buffer.from(der).toString("base64").match(/.{1,64}/g) ?? []).join("\n")}\n-----END ${label}-----\n`;
+  `-----BEGIN ${label}-----\n${(
+    Buffer.from(der)
+      .toString("base64")
+      .match(/.{1,64}/g) ?? []
+  ).join("\n")}\n-----END ${label}-----\n`;

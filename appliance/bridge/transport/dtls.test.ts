@@ -7,7 +7,7 @@ import type { Fingerprint } from "../../wire/ice-transport.ts";
 import type { SrtpProfile } from "../media-commands.ts";
 import type { Certificate } from "./certificate.ts";
 import { type DtlsAction, DtlsContext, DtlsSession, matchesFingerprint } from "./dtls.ts";
-import { pem, RawClient, records, weriftClient, type WeriftTransport, withSpoiltFinished } from "./dtls-peers.ts";
+import { pem, RawClient, records, type WeriftTransport, weriftClient, withSpoiltFinished } from "./dtls-peers.ts";
 import { PROFILES, TEST_RETRANSMISSION, testCertificate } from "./transport-pair.ts";
 
 useRealTime(); // werift's client has timers of its own
@@ -133,7 +133,10 @@ describe("who may not connect", () => {
   });
 
   test("no profile in common", () => {
-    const ours = server(clientCertificate, new DtlsContext(serverCertificate, ["AEAD_AES_128_GCM"], TEST_RETRANSMISSION));
+    const ours = server(
+      clientCertificate,
+      new DtlsContext(serverCertificate, ["AEAD_AES_128_GCM"], TEST_RETRANSMISSION),
+    );
     const [, atServer] = talk(client(["AES128_CM_HMAC_SHA1_80"]), ours);
     expect(atServer).toEqual([{ type: "failed", reason: "dtls-no-common-profile" }]);
   });
@@ -406,7 +409,11 @@ test("500 handshakes opened and closed leave memory where it was", () => {
 describe("fingerprints", () => {
   const { der } = serverCertificate;
   const value = (hash: string): string =>
-    createHash(hash).update(der).digest("hex").toUpperCase().replace(/(..)(?!$)/g, "$1:");
+    createHash(hash)
+      .update(der)
+      .digest("hex")
+      .toUpperCase()
+      .replace(/(..)(?!$)/g, "$1:");
 
   test("the strongest hash decides", () => {
     const good = { hash: "sha-256", value: value("sha256") };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
-import { seededBytes, SimulatedNetwork } from "../../simulated-network.ts";
+import { SimulatedNetwork, seededBytes } from "../../simulated-network.ts";
 import { type Millis, millis } from "../../time.ts";
 import type { MediaSocket, Path } from "../media-commands.ts";
 import { type IceAction, IceAgent, type IceDrop, makePwd, makeUfrag, validCredentials } from "./ice.ts";
@@ -51,7 +51,12 @@ class Script {
   }
 
   /** Answers one of the agent's checks. */
-  answer(check: Sent, from: Path = check.path, fields: Partial<StunFields> = {}, pwd = REMOTE_PWD): IceDrop | undefined {
+  answer(
+    check: Sent,
+    from: Path = check.path,
+    fields: Partial<StunFields> = {},
+    pwd = REMOTE_PWD,
+  ): IceDrop | undefined {
     const bytes = writeStun(
       {
         class: "success",
@@ -90,7 +95,7 @@ class Script {
     for (;;) {
       const deadline = this.agent.nextDeadline();
       if (deadline === undefined || deadline.at > until) break;
-      this.now = deadline.at > this.now ? deadline.at : this.now;
+      this.now = Math.max(deadline.at, this.now) as Millis;
       this.agent.handleTimeout(this.now);
       actions.push(...this.actions());
     }
@@ -249,7 +254,11 @@ describe("what does not authenticate", () => {
     const script = new Script();
     script.remote();
     const build = (pwd: string): Uint8Array => {
-      const plain = writeStun({ class: "request", transaction: "1".padStart(24, "0"), username: `${script.agent.localUfrag}:remo` });
+      const plain = writeStun({
+        class: "request",
+        transaction: "1".padStart(24, "0"),
+        username: `${script.agent.localUfrag}:remo`,
+      });
       // An attribute 0x7001 in the place of FINGERPRINT, signed again.
       const body = Uint8Array.from([...plain.subarray(0, plain.length - 8), 0x70, 0x01, 0, 0]);
       body[3] = body.length - 20 + 24;
@@ -454,7 +463,13 @@ describe("two agents over a bad network", () => {
   ] as const)
     test(`${loss * 100} % loss: both select the same pair (seed ${seed})`, () => {
       for (let run = 0; run < 30; run++) {
-        const network = new SimulatedNetwork({ seed: seed * 100 + run, delayMs: 20, jitterMs: 30, loss, duplicate: 0.1 });
+        const network = new SimulatedNetwork({
+          seed: seed * 100 + run,
+          delayMs: 20,
+          jitterMs: 30,
+          loss,
+          duplicate: 0.1,
+        });
         const agents = [true, false].map((controlling, index) => {
           const random = seededBytes(run * 2 + index);
           return new IceAgent({

@@ -395,3 +395,30 @@ function behaviour(provider: SrtpProvider, profile: SrtpProfile): void {
         theirs.close();
       });
 }
+
+for (const provider of providers)
+  if (provider.name !== "node")
+    for (const profile of SRTP_PROFILES)
+      test(`${provider.name} ${profile}: a million packets allocate nothing (style 3.3: canaries)`, async () => {
+        const send = contextOf(provider, profile, "send");
+        const receive = contextOf(provider, profile, "receive");
+        let sequence = 0;
+        const run = (packets: number): void => {
+          for (let n = 0; n < packets; n++) {
+            sequence = (sequence + 1) & 0xffff;
+            bytes[A] = 0x80;
+            bytes[A + 2] = sequence >> 8;
+            bytes[A + 3] = sequence;
+            bytes[A + 11] = n & 3;
+            const length = send.protectRtp(A, 12, C, 40);
+            if (receive.unprotectRtp(A, 12, length) !== 40) throw new Error("not opened");
+          }
+        };
+        run(50_000);
+        const canaries = (() => Array.from({ length: 64 }, () => new WeakRef({})))();
+        await new Promise(setImmediate);
+        run(500_000);
+        expect(canaries.filter((canary) => canary.deref() !== undefined).length).toBe(64);
+        send.close();
+        receive.close();
+      }, 20_000);

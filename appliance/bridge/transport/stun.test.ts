@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { seededBytes, seededRandom } from "../../simulated-network.ts";
-import { checkIntegrity, hex, parseStun, type StunFields, STUN_MAX_BYTES, writeStun } from "./stun.ts";
+import { checkIntegrity, hex, parseStun, STUN_MAX_BYTES, type StunFields, writeStun } from "./stun.ts";
 
 const fromHex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replace(/\s/g, ""), "hex"));
 
@@ -90,7 +90,10 @@ describe("writing", () => {
         controlling: "ffffffffffffffff",
       },
     ],
-    ["controlled check", { class: "request", transaction: TRANSACTION, username: "a:b", controlled: "0000000000000001" }],
+    [
+      "controlled check",
+      { class: "request", transaction: TRANSACTION, username: "a:b", controlled: "0000000000000001" },
+    ],
     ["v4", { class: "success", transaction: TRANSACTION, mappedAddress: { address: "255.0.1.254", port: 65535 } }],
     ["v6", { class: "success", transaction: TRANSACTION, mappedAddress: { address: "2001:db8::1", port: 1 } }],
     ["mapped", { class: "success", transaction: TRANSACTION, mappedAddress: { address: "::ffff:1.2.3.4", port: 9 } }],

@@ -18,7 +18,6 @@ export const TEST_RETRANSMISSION: DtlsRetransmission = { firstMs: 40, maximumMs:
 export const testCertificate = (seed: number): Certificate => makeCertificate(CERTIFICATE_TIME, seededBytes(seed));
 
 export interface PeerOptions {
-  readonly name: string;
   readonly address: string;
   readonly seed: number;
   readonly options?: Partial<TransportOptions>;
@@ -38,8 +37,7 @@ export class Peer implements SimulatedNode {
   readonly #network: SimulatedNetwork;
   #route: ((bytes: Uint8Array, from: Path) => void) | undefined;
 
-  constructor(network: SimulatedNetwork, { name, address, seed, options, certificate, profiles }: PeerOptions) {
-    void name;
+  constructor(network: SimulatedNetwork, { address, seed, options, certificate, profiles }: PeerOptions) {
     this.#network = network;
     const random = seededBytes(seed);
     this.ufrag = makeUfrag(random);
