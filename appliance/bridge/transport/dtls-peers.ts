@@ -1,5 +1,5 @@
 /**
- * Tests only: peers that DTLS must cope with. A libssl client of any configuration (no certificate, no extended master secret, a ClientHello of two
+ * Shell: tests only. Peers that DTLS must cope with. A libssl client of any configuration (no certificate, no extended master secret, a ClientHello of two
  * fragments), and werift's client as the forger: it presents what it is told to, and a Finished that can be spoilt.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Tests only: two Transports that talk to each other over a simulated network, each seeing the other as one address.
+ * Shell: tests only. Two Transports that talk to each other over a simulated network, each seeing the other as one address.
  */
 import { type SimulatedNetwork, type SimulatedNode, seededBytes } from "../../simulated-network.ts";
 import type { EpochMillis, Millis } from "../../time.ts";
