@@ -210,8 +210,10 @@ export class Bridges {
         (version === undefined || (bridge.version === version.version && bridge.release === version.release)) &&
         (selection.pinned === undefined || bridge.version === selection.pinned),
     );
+    // Several bridges of one conference need relays between them; without, two bridges would be two conferences.
+    const split = this.#settings.strategy !== "single" && [...used.keys()].every((each) => each.relayId !== undefined);
     const preferred = prefer(
-      candidates,
+      candidates.filter((each) => used.size === 0 || used.has(each) || (split && each.relayId !== undefined)),
       (each) => !each.drain || used.has(each),
       (each) => !each.gracefulShutdown,
     );
@@ -222,11 +224,8 @@ export class Bridges {
     const idle = byStress.filter((each) => each.correctedStress(now) < this.#settings.overload);
     const inUse = (list: readonly Bridge[]): Bridge | undefined => list.find((each) => used.has(each));
     switch (this.#settings.strategy) {
-      case "single": {
-        // Sticky: a conference stays where it is, because without relays two bridges would be two conferences.
-        const current = [...used.keys()].find((each) => candidates.includes(each));
-        return current ?? (used.size > 0 ? undefined : byStress[0]);
-      }
+      case "single":
+        return inUse(candidates) ?? byStress[0];
       case "region": {
         const region = selection.region ?? this.#settings.region;
         const near = idle.filter((each) => each.region === region);

@@ -98,7 +98,8 @@ export class ChatRoom {
       return;
     }
     if (type !== undefined) return;
-    const member = readMember(presence);
+    const { hidden, auth } = this.#context.settings.domains;
+    const member = readMember(presence, [hidden, auth]);
     if (member === undefined || nick === "") {
       this.#context.stats.drop("presence without item");
       return;

@@ -41,6 +41,8 @@ export const FEATURE = {
   audio: "urn:xmpp:jingle:apps:rtp:audio",
   video: "urn:xmpp:jingle:apps:rtp:video",
   sctp: "urn:xmpp:jingle:transports:dtls-sctp:1",
+  /** Ours: this client cannot open a WebSocket to the bridge (design.md 3); announced in presence or disco. */
+  noWebSocket: "urn:parley:no-websocket",
   rtx: "urn:ietf:rfc:4588",
   transportCc: "http://jitsi.org/tcc",
   remb: "http://jitsi.org/remb",

@@ -431,7 +431,8 @@ export class Conference {
 
   #offersSctp(participant: Participant): boolean {
     const { sctp } = this.context.settings;
-    return sctp === "on" && participant.has(FEATURE.sctp);
+    if (sctp === "off" || !participant.has(FEATURE.sctp)) return false;
+    return sctp === "on" || participant.has(FEATURE.noWebSocket);
   }
 
   // Members ----------------------------------------------------------------------------------------------------------

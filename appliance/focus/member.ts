@@ -1,6 +1,7 @@
 /**
  * An occupant of a meeting room, as its presence tells. signaling.md 3.1, 3.3.
  */
+import { parseJid } from "../wire/jid.ts";
 import { NS } from "../wire/namespaces.ts";
 import { attr, child, children, childText, type Element } from "../wire/xml.ts";
 import { FEATURE } from "./codecs.ts";
@@ -32,8 +33,11 @@ export const isOwner = (member: Member): boolean => member.affiliation === "owne
 export const isJibri = (member: Member): boolean => member.features.has(FEATURE.jibri);
 export const isJigasi = (member: Member): boolean => member.features.has(FEATURE.jigasi);
 
-/** Reads a MUC presence; undefined without a nick or the `muc#user` item. */
-export function readMember(stanza: Element): Member | undefined {
+/** What only services may claim to be: it exempts from mutes and elections. */
+const PRIVILEGED: readonly string[] = [FEATURE.jibri, FEATURE.jigasi];
+
+/** Reads a MUC presence; undefined without a nick or the `muc#user` item. `trusted`: domains of services. */
+export function readMember(stanza: Element, trusted: readonly string[]): Member | undefined {
   const from = attr(stanza, "from");
   const slash = from?.indexOf("/") ?? -1;
   if (from === undefined || slash === -1) return undefined;
@@ -43,7 +47,6 @@ export function readMember(stanza: Element): Member | undefined {
   const caps = child(stanza, "c", NS.caps);
   const node = caps === undefined ? undefined : attr(caps, "node");
   const ver = caps === undefined ? undefined : attr(caps, "ver");
-  const features = child(stanza, "features");
   const startMuted = child(stanza, "startmuted");
   const sends = readSourceInfo(childText(stanza, "SourceInfo"));
   return {
@@ -55,9 +58,7 @@ export function readMember(stanza: Element): Member | undefined {
     statsId: childText(stanza, "stats-id")?.slice(0, 256),
     region: readRegion(stanza),
     caps: node === undefined || ver === undefined || ver.length > 256 || node.length > 1024 ? undefined : { node, ver },
-    features: new Set(
-      features === undefined ? [] : children(features, "feature").flatMap((each) => attr(each, "var") ?? []),
-    ),
+    features: readFeatures(stanza, trusted.includes(domainOf(attr(item, "jid")))),
     sendsAudio: sends.audio,
     sendsVideo: sends.video,
     startMuted:
@@ -91,3 +92,11 @@ function readSourceInfo(text: string | undefined): { audio: boolean; video: bool
   }
   return sends;
 }
+
+function readFeatures(stanza: Element, trusted: boolean): ReadonlySet<string> {
+  const features = child(stanza, "features");
+  const names = features === undefined ? [] : children(features, "feature").flatMap((each) => attr(each, "var") ?? []);
+  return new Set(trusted ? names : names.filter((name) => !PRIVILEGED.includes(name)));
+}
+
+const domainOf = (jid: string | undefined): string => parseJid(jid)?.domain ?? "";

@@ -115,6 +115,8 @@ export interface SimulatedClient {
   readonly answers: Map<string, Element>;
   /** Whether it accepts offers by itself, and with what. */
   accepts: (() => EndpointSources) | undefined;
+  /** Answers offers with an error. */
+  refuses: boolean;
 }
 
 export class SimulatedWorld {
@@ -302,6 +304,15 @@ export class SimulatedWorld {
         ),
       );
     if (room.occupants.size === 0 && jid !== BREWERY) this.rooms.delete(jid);
+  }
+
+  /** Makes an occupant an owner, as the server would. */
+  promote(jid: string, nick: string): void {
+    const room = this.#room(jid);
+    const occupant = room.occupants.get(nick);
+    if (occupant === undefined) return;
+    occupant.affiliation = "owner";
+    this.#broadcast(room, nick);
   }
 
   #roomIq(room: Room, iq: Element): void {
@@ -526,6 +537,7 @@ export class SimulatedWorld {
       accepted: false,
       remote: new Map(),
       answers: new Map(),
+      refuses: false,
       accepts: "accepts" in options ? options.accepts : () => stockSources(nick),
     };
     if (options.ask !== false) this.ask(room, jid);
@@ -616,6 +628,13 @@ export class SimulatedWorld {
           ),
         ),
       );
+      return;
+    }
+    if (client.refuses && String(iq).includes("session-initiate")) {
+      const refused = child(iq, "jingle", NS.jingle);
+      const read = refused === undefined ? undefined : readJingle(refused);
+      if (read !== undefined && !isJingleFault(read)) client.jingle.push(read);
+      respond(errorReply(iq, { condition: "not-acceptable" }));
       return;
     }
     respond(iqResult(iq));
