@@ -138,7 +138,8 @@ function normalize(messages: readonly Message[]): Record<string, unknown[]> {
   for (const { colibriClass, ...rest } of messages) {
     if (colibriClass === "ConnectionStats") continue;
     const key = `${String(colibriClass)} ${String(rest["sourceName"] ?? rest["from"] ?? "")}`;
-    const values = (result[key] ??= []);
+    const values = result[key] ?? [];
+    result[key] = values;
     if (colibriClass === "ForwardedSources") {
       const sources = [...(rest["forwardedSources"] as string[])].sort();
       if (JSON.stringify(values.at(-1)) !== JSON.stringify(sources)) values.push(sources);

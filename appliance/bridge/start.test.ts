@@ -1,0 +1,305 @@
+/**
+ * One bridge with real sockets: media peers of our own connect over loopback, are driven by colibri2, and must hear and see each other.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { BridgeFocus } from "../../tests/bridge-focus.ts";
+import { MediaPeer, until } from "../../tests/media-peer.ts";
+import { useRealTime } from "../../tests/real-time.ts";
+import type { BridgeConfig } from "../config.ts";
+import { silentLogger } from "../log.ts";
+import { Metrics } from "../metrics.ts";
+import type { RunningPart } from "../part.ts";
+import { startBridge } from "./start.ts";
+
+useRealTime();
+
+const config: BridgeConfig = {
+  // Nobody listens there: a bridge serves media and its private HTTP without an XMPP server.
+  login: { host: "127.0.0.1", port: 1, domain: "auth.test", user: "jvb", password: "x", tls: { kind: "insecure" } },
+  brewery: "jvbbrewery@internal.auth.test",
+  mediaPort: 0,
+  mediaAddresses: ["127.0.0.1"],
+  lan: false,
+  http: { host: "127.0.0.1", port: 0 },
+  colibri: { host: "127.0.0.1", port: 0 },
+  channelHost: "meet.test",
+  serverId: "box-1",
+  sctp: false,
+  loudestSpeakers: 0,
+  srtpProvider: "auto",
+};
+
+let bridge: RunningPart;
+beforeAll(async () => {
+  bridge = await startBridge(config, { log: silentLogger, metrics: new Metrics() });
+});
+afterAll(() => bridge.stop(2_000));
+
+let meetings = 0;
+async function meeting(work: (focus: BridgeFocus) => Promise<void>): Promise<void> {
+  const focus = new BridgeFocus(bridge.ports, `meeting-${++meetings}`);
+  try {
+    await work(focus);
+  } finally {
+    await focus.stop();
+  }
+}
+
+const everything = {
+  colibriClass: "ReceiverVideoConstraints",
+  lastN: -1,
+  defaultConstraints: { maxHeight: 720 },
+} as const;
+
+describe("a meeting of three", () => {
+  test(
+    "everybody hears and sees everybody, in the asked for quality, without a gap",
+    () =>
+      meeting(async (focus) => {
+        const ids = ["aaaaaaaa", "bbbbbbbb", "cccccccc"];
+        const peers = await Promise.all([
+          focus.join({ id: "aaaaaaaa", ssrc: 1000 }),
+          new Promise((resolve) => setTimeout(resolve, 50)).then(() => focus.join({ id: "bbbbbbbb", ssrc: 2000 })),
+          new Promise((resolve) => setTimeout(resolve, 100)).then(() => focus.join({ id: "cccccccc", ssrc: 3000 })),
+        ]);
+        for (const peer of peers) {
+          expect(peer.messages[0]).toEqual({ colibriClass: "ServerHello" });
+          peer.say(everything);
+          peer.startMedia({ audioLevel: 20 });
+        }
+        const [a, b, c] = peers;
+        if (a === undefined || b === undefined || c === undefined) throw new Error("no peers");
+        for (const peer of peers)
+          for (const other of peers) {
+            if (other === peer) continue;
+            await until(`${peer.id} hears ${other.id}`, () => (peer.reception(other.audioSsrc)?.packets ?? 0) > 100);
+            const primary = other.encodings[0]?.ssrc ?? 0;
+            await until(`${peer.id} sees ${other.id} at 720`, () => peer.reception(primary)?.height === 720);
+            const video = peer.reception(primary);
+            expect(peer.reception(other.audioSsrc)?.lost).toBe(0);
+            expect(video?.lost).toBe(0);
+            expect(video?.duplicates).toBe(0);
+            expect(video?.pictureGaps).toBe(0);
+          }
+        for (const peer of peers) {
+          expect(peer.last("SenderSourceConstraints")).toMatchObject({ sourceName: `${peer.id}-v0`, maxHeight: 720 });
+          expect([...(peer.last("ForwardedSources")?.forwardedSources ?? [])].sort()).toEqual(
+            ids.filter((id) => id !== peer.id).map((id) => `${id}-v0`),
+          );
+          // Nobody hears or sees himself.
+          expect(peer.reception(peer.audioSsrc)).toBeUndefined();
+        }
+
+        // Smaller: the stream goes on under the same SSRC without a gap.
+        const primary = b.encodings[0]?.ssrc ?? 0;
+        const before = a.reception(primary)?.frames ?? 0;
+        a.say({ ...everything, defaultConstraints: { maxHeight: 180 } });
+        c.say({ ...everything, defaultConstraints: { maxHeight: 180 } });
+        await until("a sees b at 180", () => a.reception(primary)?.height === 180);
+        await until("and goes on", () => (a.reception(primary)?.frames ?? 0) > before + 30);
+        expect(a.reception(primary)).toMatchObject({ lost: 0, pictureGaps: 0 });
+        await until("b is told", () => b.last("SenderSourceConstraints")?.maxHeight === 180);
+
+        // Nothing any more: b is told to stop.
+        a.say({ ...everything, lastN: 0 });
+        c.say({ ...everything, lastN: 0 });
+        await until("b may stop", () => b.last("SenderSourceConstraints")?.maxHeight === 0);
+        expect(a.last("ForwardedSources")?.forwardedSources).toEqual([]);
+      }),
+    30_000,
+  );
+
+  test(
+    "the dominant speaker, mutes and messages",
+    () =>
+      meeting(async (focus) => {
+        const a = await focus.join({ id: "aaaaaaaa", ssrc: 1000 });
+        const b = await focus.join({ id: "bbbbbbbb", ssrc: 2000 });
+        for (const peer of [a, b]) peer.startMedia({ audioLevel: 15, video: false });
+        await until("somebody is dominant", () => a.last("DominantSpeakerEndpointChangeEvent") !== undefined);
+        for (const speaker of [a, b]) {
+          speaker.setAudioLevel(110);
+          await until(
+            `${speaker.id} is dominant`,
+            () => b.last("DominantSpeakerEndpointChangeEvent")?.dominantSpeakerEndpoint === speaker.id,
+          );
+          speaker.setAudioLevel(15);
+        }
+        a.say({
+          colibriClass: "EndpointMessage",
+          to: "",
+          msgPayload: { hello: 1 },
+          raw: { colibriClass: "EndpointMessage", to: "", from: "forged", msgPayload: { hello: 1 } },
+        });
+        await until("the message", () => b.last("EndpointMessage") !== undefined);
+        expect(b.last("EndpointMessage")).toMatchObject({ from: "aaaaaaaa", msgPayload: { hello: 1 } });
+
+        await focus.modify({
+          endpoints: [
+            {
+              id: "aaaaaaaa",
+              create: false,
+              expire: false,
+              media: [],
+              capabilities: [],
+              forceMute: { audio: true, video: false },
+            },
+          ],
+        });
+        await until("b hears nothing more", () => {
+          const last = b.reception(1000)?.lastAtMs ?? 0;
+          return performance.now() - last > 300;
+        });
+        b.say({ colibriClass: "ReceiverAudioSubscription", all: true, include: [], exclude: [] });
+        await focus.modify({
+          endpoints: [
+            {
+              id: "aaaaaaaa",
+              create: false,
+              expire: false,
+              media: [],
+              capabilities: [],
+              forceMute: { audio: false, video: false },
+            },
+          ],
+        });
+        await until("and hears again", () => performance.now() - (b.reception(1000)?.lastAtMs ?? 0) < 100);
+        b.say({ colibriClass: "ReceiverAudioSubscription", all: false, include: [], exclude: [] });
+        await until("b wants to hear nobody", () => performance.now() - (b.reception(1000)?.lastAtMs ?? 0) > 300);
+      }),
+    30_000,
+  );
+
+  test(
+    "loss both ways is mended",
+    () =>
+      meeting(async (focus) => {
+        const a = await focus.join({ id: "aaaaaaaa", ssrc: 1000 });
+        const b = await focus.join({ id: "bbbbbbbb", ssrc: 2000 });
+        for (const peer of [a, b]) {
+          peer.say({ ...everything, defaultConstraints: { maxHeight: 360 } });
+          peer.startMedia();
+        }
+        await until("video", () => (b.reception(1001)?.frames ?? 0) > 30);
+        a.lossOut = 0.05;
+        b.lossIn = 0.05;
+        const before = b.reception(1001)?.frames ?? 0;
+        await until("two seconds with loss", () => (b.reception(1001)?.frames ?? 0) > before + 60, 15_000);
+        a.lossOut = 0;
+        b.lossIn = 0;
+        await until("all gaps are closed", () => (b.reception(1001)?.lost ?? 1) <= 1, 5_000);
+        expect(b.reception(1001)?.recovered).toBeGreaterThan(0);
+        expect(a.video.reduce((sum, each) => sum + each.retransmissions, 0)).toBeGreaterThan(0);
+      }),
+    30_000,
+  );
+
+  test(
+    "a visitor hears and sees, and is neither heard nor seen",
+    () =>
+      meeting(async (focus) => {
+        const a = await focus.join({ id: "aaaaaaaa", ssrc: 1000 });
+        const v = await focus.join({ id: "dddddddd", ssrc: 4000, mucRole: "visitor" });
+        for (const peer of [a, v]) {
+          peer.say(everything);
+          peer.startMedia({ audioLevel: 50 });
+        }
+        await until("the visitor sees", () => (v.reception(1001)?.frames ?? 0) > 10);
+        await until("the visitor hears", () => (v.reception(1000)?.packets ?? 0) > 50);
+        expect([...a.received.keys()]).toEqual([]);
+      }),
+    30_000,
+  );
+
+  test(
+    "SSRC rewriting: the map comes before the first packet, and packets come under the mapped SSRCs only",
+    () =>
+      meeting(async (focus) => {
+        const a = await focus.join({ id: "aaaaaaaa", ssrc: 1000 });
+        const r = await focus.join({ id: "eeeeeeee", ssrc: 5000, capabilities: ["source-names", "ssrc-rewriting"] });
+        const mapped = new Map<number, string>();
+        r.onMessage = (message) => {
+          if (message.colibriClass !== "VideoSourcesMap" && message.colibriClass !== "AudioSourcesMap") return;
+          for (const each of message.mappedSources) {
+            expect(r.received.has(each.ssrc)).toBe(false);
+            mapped.set(each.ssrc, each.source);
+            if ("rtx" in each) r.rtxOf.set(each.rtx, each.ssrc);
+          }
+        };
+        r.say(everything);
+        a.say(everything);
+        a.startMedia({ audioLevel: 60 });
+        await until("audio and video mapped", () => mapped.size === 2);
+        const ssrcOf = (name: string): number => [...mapped].find(([, source]) => source === name)?.[0] ?? 0;
+        await until("video", () => r.reception(ssrcOf("aaaaaaaa-v0"))?.height === 720);
+        await until("audio", () => (r.reception(ssrcOf("aaaaaaaa-a0"))?.packets ?? 0) > 50);
+        for (const ssrc of r.received.keys()) expect(mapped.has(ssrc)).toBe(true);
+        expect(r.reception(ssrcOf("aaaaaaaa-v0"))).toMatchObject({ lost: 0, pictureGaps: 0 });
+      }),
+    30_000,
+  );
+});
+
+describe("the channel", () => {
+  test("refusals, replacement, end", () =>
+    meeting(async (focus) => {
+      const a = await focus.join({ id: "aaaaaaaa", ssrc: 1000 });
+      const conference = Object.keys((await focus.get("/debug"))["conferences"] as object)[0] ?? "";
+      const base = `http://127.0.0.1:${bridge.ports["colibri"] ?? 0}`;
+      const upgrade = {
+        connection: "Upgrade",
+        upgrade: "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+      };
+      const status = async (path: string): Promise<number> => (await fetch(base + path, { headers: upgrade })).status;
+      expect(await status("/")).toBe(404);
+      expect(await status(`/colibri-ws/box-1/${conference}`)).toBe(404);
+      expect(await status(`/colibri-ws/box-2/${conference}/aaaaaaaa?pwd=x`)).toBe(404);
+      expect(await status(`/colibri-ws/box-1/${conference}/aaaaaaaa?pwd=wrong`)).toBe(403);
+      expect(await status(`/colibri-ws/box-1/${conference}/aaaaaaaa`)).toBe(403);
+      expect(await status(`/colibri-ws/box-1/${conference}/nosuch?pwd=x`)).toBe(403);
+      expect(await status(`/colibri-ws/box-1/0000/aaaaaaaa?pwd=x`)).toBe(403);
+
+      a.sayText("not json");
+      a.sayText('{"colibriClass":"NoSuchClass"}');
+      a.sayText('{"colibriClass":"ReceiverVideoConstraints","lastN":"many"}');
+      a.say({ colibriClass: "ClientHello" });
+      await until(
+        "a second hello",
+        () => a.messages.filter((each) => each.colibriClass === "ServerHello").length === 2,
+      );
+
+      await focus.expire("aaaaaaaa");
+      await until("goodbye", () => a.closed.length === 1);
+      expect(a.closed[0]).toEqual({ code: 1001, reason: "endpoint closed" });
+    }));
+});
+
+test("garbage on the media port is dropped, counted, and changes nothing", () =>
+  meeting(async (focus) => {
+    const a = await focus.join({ id: "aaaaaaaa", ssrc: 1000 });
+    const b = await focus.join({ id: "bbbbbbbb", ssrc: 2000 });
+    a.startMedia({ audioLevel: 40, video: false });
+    const stranger = await MediaPeer.open({ id: "x", ssrc: 9000 });
+    const port = bridge.ports["media"] ?? 0;
+    const socket = await Bun.udpSocket({ socket: { error() {} } });
+    let seed = 42;
+    const next = (): number => {
+      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+      return seed >>> 24;
+    };
+    for (let i = 0; i < 2_000; i++) {
+      const bytes = Uint8Array.from({ length: 1 + (next() % 200) }, next);
+      if (i % 3 === 0) bytes.set([0x00, 0x01, 0x00, 0x08, 0x21, 0x12, 0xa4, 0x42]);
+      socket.send(bytes, port, "127.0.0.1");
+      if (i % 4 === 0) a.sendRaw(bytes);
+    }
+    await until("b hears a all the same", () => (b.reception(1000)?.packets ?? 0) > 50);
+    const dump = await focus.get("/debug?full=true");
+    const dropped = dump["parley_dropped"] as Record<string, number>;
+    expect(Object.values(dropped).reduce((sum, each) => sum + each, 0)).toBeGreaterThan(0);
+    expect(bridge.health()).toContain("127.0.0.1:1");
+    socket.close();
+    stranger.close();
+  }));
