@@ -95,6 +95,34 @@ export interface XmppConfig {
   readonly trustedProxies?: readonly string[];
   /** HTTP header that carries the client's region, put there by the proxy (signaling.md 1.1: `x-proxy-region`). File parser: a header name, default none. */
   readonly regionHeader?: string;
+  /** External components (XEP-0114), and where they connect: bare TCP. File parser: `xmpp.component` default 127.0.0.1:5347 when components are named, else absent; secrets may be file references. */
+  readonly component?: ListenAddress;
+  readonly components?: readonly { readonly domain: string; readonly secret: string; readonly admin: boolean }[];
+  /** Guests log in there (`guest.meet.jitsi`); then the main domain wants an account. File parser: a domain, default absent. */
+  readonly guestDomain?: string;
+  /** Tokens (JWT, signaling.md 6.9). File parser: default absent: no tokens asked, none read. */
+  readonly tokens?: XmppTokens;
+  /** Clients get the discovery answer with the bind result (signaling.md 1.10). File parser: default false (stock clients then ask for no TURN services). */
+  readonly pushDiscovery?: boolean;
+}
+
+export interface XmppTokens {
+  /** Issuer that tokens must name, unless others are accepted. */
+  readonly appId: string;
+  /** HS256; may be a file reference. */
+  readonly secret?: string;
+  /** RS256: keys are at `<keyServer>/<sha256 hex of kid>.pem`; https. */
+  readonly keyServer?: string;
+  /** RS256: URL of one JSON object, kid → PEM; https. */
+  readonly keyCache?: string;
+  /** Default: the app id. `*`: any. At most 32. */
+  readonly acceptedIssuers?: readonly string[];
+  /** Default `*`: any. At most 32. */
+  readonly acceptedAudiences?: readonly string[];
+  /** Connections without token are guests instead of refused. Default false. */
+  readonly allowEmpty: boolean;
+  /** A token must name its room. Default true. */
+  readonly requireRoom?: boolean;
 }
 
 export interface ExternalService {

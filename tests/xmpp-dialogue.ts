@@ -97,6 +97,8 @@ export class DialogueServer {
       accounts: new Accounts(TEST_ACCOUNTS, this.random, 8),
       focusAccount,
       externalServices: [],
+      components: [],
+      pushDiscovery: false,
       hosts:
         options.hosts?.({
           domains: TEST_DOMAINS,

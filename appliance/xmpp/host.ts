@@ -69,8 +69,6 @@ export interface AdvertisedIdentity {
 
 export interface Host {
   readonly domain: string;
-  /** Whether the host answers for a further domain, too (tenants: signaling.md 6.1). */
-  serves?(domain: string): boolean;
   /** Shown in disco#items of the main domain. */
   readonly listed?: boolean;
   readonly advertised?: readonly AdvertisedIdentity[];
@@ -83,4 +81,13 @@ export interface Host {
   httpAnswered?(now: Millis, id: string, answer: HttpAnswer): readonly HostAction[];
   /** Further domains that it answers for (tenants: `muc.acme.meet.jitsi`); asked only when no host has the domain itself. */
   answersFor?(domain: string): boolean;
+  /** A GET on the server's HTTP port (5280) that nobody else knows (signaling.md 6.10: room census); undefined: not ours either. */
+  httpGet?(now: Millis, path: string, query: ReadonlyMap<string, string>): HttpPage | undefined;
+}
+
+export interface HttpPage {
+  readonly status: number;
+  /** MIME type. */
+  readonly type: string;
+  readonly body: string;
 }

@@ -3,6 +3,7 @@
  * together by Bun; text that is no UTF-8 closes the connection there (1007).
  */
 import type { ListenAddress } from "../config.ts";
+import type { HttpPage } from "./host.ts";
 import { plainAddress } from "./listen-tcp.ts";
 import type { HttpOrigin, RequestId } from "./server-io.ts";
 
@@ -23,10 +24,7 @@ export interface HttpEvents {
   health(): string | undefined;
   metrics(): string;
   /** Further paths (room census and the like). */
-  other(
-    path: string,
-    query: URLSearchParams,
-  ): { readonly status: number; readonly type: string; readonly body: string } | undefined;
+  other(path: string, query: ReadonlyMap<string, string>): HttpPage | undefined;
 }
 
 export interface HttpSettings {
@@ -142,7 +140,7 @@ export function listenHttp(settings: HttpSettings, events: HttpEvents): HttpList
         return new Response(events.metrics(), { headers: { "content-type": "text/plain; version=0.0.4" } });
       if (url.pathname === "/")
         return new Response(page("XMPP server"), { headers: { "content-type": "text/html; charset=utf-8" } });
-      const other = events.other(url.pathname, url.searchParams);
+      const other = events.other(url.pathname, new Map(url.searchParams));
       if (other !== undefined)
         return new Response(other.body, { status: other.status, headers: { "content-type": other.type } });
       return new Response("not found\n", { status: 404 });

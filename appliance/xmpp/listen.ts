@@ -7,6 +7,7 @@ import { monotonicNow, wallNow } from "../clock.ts";
 import type { ListenAddress, TlsIdentity } from "../config.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import { fetchBounded } from "./fetch.ts";
 import { type HttpListener, listenHttp, type WebSocketConnection } from "./listen-http.ts";
 import { listenTcp, type TcpConnection, type TcpEvents, type TlsSettings } from "./listen-tcp.ts";
 import type { XmppServer } from "./server.ts";
@@ -15,6 +16,8 @@ import type { LinkId, ServerAction, ServerInput } from "./server-io.ts";
 export interface ListenOptions {
   readonly c2s: ListenAddress;
   readonly http: ListenAddress;
+  /** XEP-0114: bare TCP, for this machine. */
+  readonly component: ListenAddress | undefined;
   readonly tls: TlsIdentity;
   readonly trustedProxies: readonly string[];
   readonly regionHeader: string | undefined;
@@ -80,8 +83,12 @@ export async function listen(
       case "log":
         log[action.level](action.message, action.fields);
         break;
-      case "connect":
       case "fetch":
+        void fetchBounded(action).then(({ status, body }) =>
+          feed({ type: "fetched", id: action.id, status: status === 0 ? undefined : status, body }),
+        );
+        break;
+      case "connect":
         break;
     }
   };
@@ -158,13 +165,19 @@ export async function listen(
       boshAborted: (request) => feed({ type: "bosh-aborted", request }),
       health: () => undefined,
       metrics: () => metrics.exposition(),
-      other: () => undefined,
+      other: (path, query) => server.httpGet(monotonicNow(), path, query),
     },
   );
-  const listeners = [c2s];
+  const component =
+    options.component === undefined ? undefined : await listenTcp(options.component, tcpEvents("component"), undefined);
+  const listeners = [c2s, ...(component === undefined ? [] : [component])];
 
   return {
-    ports: { xmpp: c2s.port, xmppHttp: http.port },
+    ports: {
+      xmpp: c2s.port,
+      xmppHttp: http.port,
+      ...(component === undefined ? {} : { xmppComponent: component.port }),
+    },
     async stop(deadlineMs) {
       const until = monotonicNow() + deadlineMs;
       for (const each of listeners) each.stop();

@@ -24,11 +24,13 @@ export interface RouterOptions {
   readonly sessions: Sessions;
   /** Gives a stanza to a session, connected or hibernating. */
   readonly deliver: (now: Millis, session: Session, stanza: Element) => void;
-  /** Takes a stanza for a connected component; false: that domain is none of a component's. */
-  readonly toComponent: (now: Millis, domain: string, stanza: Element) => boolean;
+  /** Gives a stanza to a component; "unknown": that domain is none of a component's. */
+  readonly toComponent: (domain: string, stanza: Element) => "taken" | "unknown" | StanzaError;
   /** Takes a stanza for another server; an error is answered to the sender. */
   readonly toRemote: (now: Millis, domain: string, stanza: Element, sender: Sender) => StanzaError | undefined;
   readonly count: (reason: string) => void;
+  /** A host wants something of another system. */
+  readonly http: (host: Host, request: Extract<HostAction, { type: "http" }>) => void;
   /** An account's session has become available (first broadcast presence, or bound). */
   readonly becameAvailable: (now: Millis, session: Session) => void;
 }
@@ -62,8 +64,13 @@ export class Router {
     this.#hosts = new Map(options.hosts.map((host) => [host.domain, host]));
   }
 
+  /** Whether an address of that domain is ours, components not counted. */
   serves(domain: string): boolean {
-    return this.#options.userDomains.has(domain) || this.#hosts.has(domain);
+    return this.#options.userDomains.has(domain) || this.hostOf(domain) !== undefined;
+  }
+
+  hostOf(domain: string): Host | undefined {
+    return this.#hosts.get(domain) ?? this.#options.hosts.find((host) => host.answersFor?.(domain) === true);
   }
 
   /** From a session; `from` is stamped here, whatever the client wrote (RFC 6120 §8.1.2.1). */
@@ -98,17 +105,13 @@ export class Router {
   /** Actions of a host that nobody asked for: time-outs, sessions that closed. */
   perform(now: Millis, host: Host, actions: readonly HostAction[], hops = 0): void {
     for (const action of actions) {
-      if (action.type === "drop") {
-        this.#options.count(action.reason);
-        continue;
+      if (action.type === "drop") this.#options.count(action.reason);
+      else if (action.type === "http") this.#options.http(host, action);
+      else {
+        const from = parseJid(attr(action.stanza, "from"));
+        if (from === undefined || !this.serves(from.domain)) this.#options.count("host-forged-from");
+        else this.route(now, action.stanza, { jid: from, kind: "host", admin: false }, hops);
       }
-      if (action.type !== "send") continue;
-      const from = parseJid(attr(action.stanza, "from"));
-      if (from === undefined || from.domain !== host.domain) {
-        this.#options.count("host-forged-from");
-        continue;
-      }
-      this.route(now, action.stanza, { jid: from, kind: "host", admin: false }, hops);
     }
   }
 
@@ -134,7 +137,7 @@ export class Router {
     session.directed.clear();
     for (const to of directed) {
       const domain = parseJid(to)?.domain;
-      if (domain !== undefined && this.#hosts.get(domain)?.sessionClosed === undefined)
+      if (domain !== undefined && this.hostOf(domain)?.sessionClosed === undefined)
         this.route(now, unavailable(to), sender);
     }
   }
@@ -150,13 +153,19 @@ export class Router {
       reply({ condition: "jid-malformed" });
       return;
     }
-    const host = this.#hosts.get(to.domain);
-    if (host !== undefined) this.perform(now, host, host.handle(now, stanza, sender), hops + 1);
-    else if (this.#options.userDomains.has(to.domain)) this.#local(now, stanza, sender, to, hops);
-    else if (!this.#options.toComponent(now, to.domain, stanza)) {
-      const error = this.#options.toRemote(now, to.domain, stanza, sender);
-      if (error !== undefined) reply(error);
+    const host = this.hostOf(to.domain);
+    if (host !== undefined) {
+      this.perform(now, host, host.handle(now, stanza, sender), hops + 1);
+      return;
     }
+    if (this.#options.userDomains.has(to.domain)) {
+      this.#local(now, stanza, sender, to, hops);
+      return;
+    }
+    const component = this.#options.toComponent(to.domain, stanza);
+    if (component === "taken") return;
+    const error = component === "unknown" ? this.#options.toRemote(now, to.domain, stanza, sender) : component;
+    if (error !== undefined) reply(error);
   }
 
   /** RFC 6120 §8.2.3 and 8.1: what is no stanza is answered before anybody sees it. True: answered or dropped. */
@@ -238,7 +247,11 @@ export class Router {
       this.route(now, answer, { jid: to, kind: "host", admin: false }, hops + 1);
       return;
     }
-    if (sender.kind === "guest" && this.#options.serviceDomains.has(to.domain) && !isAnswer(stanza)) {
+    if (
+      (sender.kind === "guest" || sender.kind === "remote") &&
+      this.#options.serviceDomains.has(to.domain) &&
+      !isAnswer(stanza)
+    ) {
       this.#refuse(now, stanza, { condition: "service-unavailable" }, hops);
       return;
     }

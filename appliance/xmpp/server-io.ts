@@ -2,6 +2,8 @@
  * What the XMPP core is fed and what it answers with: all that is said between server.ts and its shells (listen.ts, start.ts). Plain data.
  */
 
+import type { HttpRequest } from "./host.ts";
+
 /** Names one connection of the shell's, as long as the process lives. */
 export type LinkId = number & { readonly unit: "link" };
 /** Names one HTTP request that waits for its answer. */
@@ -71,14 +73,8 @@ export type ServerAction =
   /** A TCP connection to another server (s2s); `connect-done` or `disconnected` follows. */
   | { readonly type: "connect"; readonly link: LinkId; readonly domain: string }
   | { readonly type: "http-answer"; readonly request: RequestId; readonly status: number; readonly body: string }
-  | {
-      readonly type: "fetch";
-      readonly id: number;
-      readonly method: "GET" | "POST" | "DELETE";
-      readonly url: string;
-      readonly contentType?: string;
-      readonly body?: string;
-    }
+  /** An HTTP request to another system; `fetched` follows. */
+  | ({ readonly type: "fetch"; readonly id: number } & HttpRequest)
   | {
       readonly type: "log";
       readonly level: "debug" | "info" | "warn";

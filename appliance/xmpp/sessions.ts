@@ -10,6 +10,8 @@ import type { LinkId } from "./server-io.ts";
 export interface Session {
   readonly jid: Jid;
   readonly kind: "guest" | "member" | "service";
+  /** Logged in without an account (a token may vouch for it). */
+  readonly anonymous: boolean;
   readonly admin: boolean;
   /** Order of binding: a later session has the higher number. */
   readonly number: number;

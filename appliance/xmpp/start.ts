@@ -22,6 +22,10 @@ export async function startXmpp(config: XmppConfig, environment: PartEnvironment
     accounts: new Accounts(config.accounts, randomBytes),
     focusAccount,
     externalServices: config.externalServices,
+    components: config.components ?? [],
+    pushDiscovery: config.pushDiscovery ?? false,
+    ...(config.guestDomain !== undefined ? { guestDomain: config.guestDomain } : {}),
+    ...(config.tokens !== undefined ? { tokens: config.tokens } : {}),
     hosts,
     software: { name: "Parley", version: packageFile.version },
     random: randomBytes,
@@ -33,6 +37,7 @@ export async function startXmpp(config: XmppConfig, environment: PartEnvironment
     {
       c2s: config.c2s,
       http: config.http,
+      component: config.component,
       tls: config.tls,
       trustedProxies: config.trustedProxies ?? [],
       regionHeader: config.regionHeader,

@@ -55,6 +55,7 @@ export function clientProxy(domain: string, account: string, target: () => Jid |
     listed: true,
     handle(now: Millis, stanza: Element, sender: Sender): readonly HostAction[] {
       if (stanza.name === "presence") return [{ type: "drop", reason: "proxy-presence" }];
+      if (sender.kind === "remote") return refuse(stanza);
       if (sender.kind === "service" && bareText(sender.jid) === account) return fromTarget(stanza);
       if (isError(stanza) || isResult(stanza)) {
         const serving = target();
