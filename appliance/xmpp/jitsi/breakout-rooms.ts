@@ -12,6 +12,7 @@ import { type Affiliation, affiliationRank } from "../muc/affiliation.ts";
 import type { FormField } from "../muc/data-form.ts";
 import type { LeaveCause, RoomFeature } from "../muc/feature.ts";
 import type { Occupant } from "../muc/occupants.ts";
+import { setPersistent } from "../muc/persistence.ts";
 import type { Room } from "../muc/room.ts";
 import type { MucService } from "../muc/service.ts";
 import { RoomSlot } from "../muc/slot.ts";
@@ -212,6 +213,7 @@ export class BreakoutRooms {
     meeting.counter++;
     meeting.rooms.set(local, subject);
     this.#mains.set(local, main);
+    setPersistent(main, true);
     this.#plan(turn, main);
     return undefined;
   }
@@ -229,7 +231,9 @@ export class BreakoutRooms {
   #remove(turn: Turn, main: Room, address: string | undefined): StanzaError | undefined {
     const local = this.#localOf(main, address);
     if (local === undefined) return { condition: "item-not-found" };
-    this.#slot.of(main).rooms.delete(local);
+    const { rooms } = this.#slot.of(main);
+    rooms.delete(local);
+    if (rooms.size === 0) setPersistent(main, false);
     this.#breakouts?.room(local)?.destroy(turn, { alternate: main.jidText, reason: "Breakout room removed." });
     this.#mains.delete(local);
     this.#plan(turn, main);

@@ -176,6 +176,8 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
       nickRule,
       holds[1],
       ...basics(false),
+      lock({ strangers: "admit", home: (room) => breakout.mainOf(room) }),
+      password({ exemptDomains: services }),
       ids,
       breakout.breakoutFeature(),
       messageFilter(metadata),

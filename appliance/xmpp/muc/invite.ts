@@ -57,9 +57,9 @@ function inviteAll(
     const reason = childText(element, "reason") ?? "";
     const bare = bareText(to);
     if (isMembersOnly(room) && affiliationRank(room.affiliationOf(bare)) < affiliationRank("member")) {
+      observer.admitted?.(turn, room, jidText(to), occupant);
       const stored = room.setAffiliation(turn, bare, "member", { reason: `Invited by ${occupant.jidText}` });
       if (!stored) return { condition: "resource-constraint" };
-      observer.admitted?.(turn, room, jidText(to), occupant);
     }
     turn.send(
       xml(

@@ -27,13 +27,16 @@ export interface LockOptions {
   readonly refusal?: (join: JoinRequest) => Refusal;
   /** Those inside without membership when the room becomes members-only: out they go (XEP-0045 §10.2), or they are made members. */
   readonly strangers: "remove" | "admit";
+  /** Where this room's affiliations are kept, if elsewhere (breakout rooms). */
+  readonly home?: (room: Room) => Room | undefined;
   readonly changed?: (turn: Turn, room: Room, membersOnly: boolean, actor: Occupant | undefined) => void;
 }
 
-function strangers(turn: Turn, room: Room, what: LockOptions["strangers"]): void {
+function strangers(turn: Turn, room: Room, options: LockOptions): void {
+  const home = options.home?.(room) ?? room;
   for (const occupant of [...room.occupants.all()]) {
     if (affiliationRank(room.affiliation(occupant)) >= MEMBER) continue;
-    if (what === "admit") room.setAffiliation(turn, occupant.bareText, "member");
+    if (options.strangers === "admit") home.setAffiliation(turn, occupant.bareText, "member");
     else room.exit(turn, occupant, { cause: "members-only", codes: [322] });
   }
 }
@@ -56,7 +59,7 @@ export const lock = (options: LockOptions): RoomFeature => ({
     const wanted = formBoolean(values, FIELD);
     if (typeof wanted !== "boolean" || wanted === slot.of(room)) return { changed: false };
     slot.set(room, wanted);
-    if (wanted) strangers(turn, room, options.strangers);
+    if (wanted) strangers(turn, room, options);
     options.changed?.(turn, room, wanted, actor);
     return { changed: true };
   },

@@ -190,7 +190,8 @@ describe("leave", () => {
     expect(codes(own)).toEqual([110]);
     expect(seen?.getChildText("status")).toBe("switch_room");
     expect(item(seen)?.attrs).toEqual({ affiliation: "none", role: "none", jid: ana.jid });
-    expect(fault(ana.leave(room, ANA)[0])).toBe("cancel/item-not-found");
+    expect(ana.leave(room, ANA)).toEqual([]);
+    expect(fault(ana.leave("nowhere@muc.meet.test", ANA)[0])).toBe("cancel/item-not-found");
   });
 
   test("a closed connection leaves all its rooms, and an empty room ends", () => {

@@ -194,8 +194,9 @@ export class MucService implements Host, RoomSurroundings {
   }
 
   emptied(turn: Turn, room: Room) {
-    for (const feature of this.features) if (feature.keepsEmpty?.(turn, room) === true) return;
-    room.close(turn);
+    // Every feature is asked: some plan the end of an empty room here.
+    const keepers = this.features.filter((feature) => feature.keepsEmpty?.(turn, room) === true);
+    if (keepers.length === 0) room.close(turn);
   }
 
   closed(_turn: Turn, room: Room) {
@@ -302,6 +303,8 @@ export class MucService implements Host, RoomSurroundings {
     if (room === undefined || occupant === undefined) {
       const held = bareText(to);
       for (const feature of this.features) if (feature.joinWithdrawn?.(held, sender.jid) === true) return;
+      // Leaving a room in which one is not says nothing; leaving one that is not there is a mistake (transcripts ws-call-3, ws-polls…).
+      if (room !== undefined) return turn.drop("muc-leave-from-outside");
       return this.refuse(turn, stanza, { error: { condition: "item-not-found" }, by: "service" });
     }
     room.exit(turn, occupant, { cause: "left", payload: payloadOf(stanza) });
