@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
 import type { EpochMillis, Millis } from "../time.ts";
-import { attr } from "../wire/xml.ts";
 import { type ChannelPath, parseChannelPath } from "./bridge.ts";
 import type { MediaEvent } from "./media-commands.ts";
 import { FOCUS, mediaOf, seededBytes, TestBridge, textsTo, WALL } from "./test-bridge.ts";
@@ -489,8 +488,5 @@ test("drain is told at once", () => {
   const bridge = new TestBridge().join();
   bridge.bridge.setDrain(bridge.now as Millis, WALL, true);
   const [action] = bridge.take();
-  expect(
-    action?.type === "stanza" &&
-      attr(action.stanza.getChild("stats")?.getChildByAttr("name", "drain") as never, "value"),
-  ).toBe("true");
+  expect(action?.type === "stanza" && String(action.stanza)).toContain('name="drain" value="true"');
 });

@@ -158,7 +158,10 @@ function setTargets(receiver: Endpoint, byName: ReadonlyMap<string, ConferenceSo
     next.set(source.index, { source: source.index, layer: target, ssrc: slot?.ssrc ?? primary.ssrc, rtxSsrc: rtx });
   }
   const targets: VideoTarget[] = [];
-  for (const [index, former] of receiver.targets) if (!next.has(index)) targets.push({ ...former, layer: -1 });
+  const present = new Set([...byName.values()].map((source) => source.index));
+  // Of a source that is gone the loop has forgotten everything already.
+  for (const [index, former] of receiver.targets)
+    if (!next.has(index) && present.has(index)) targets.push({ ...former, layer: -1 });
   for (const [index, target] of next) {
     const former = receiver.targets.get(index);
     if (former?.layer !== target.layer || former.ssrc !== target.ssrc || former.rtxSsrc !== target.rtxSsrc)
