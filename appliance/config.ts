@@ -104,6 +104,21 @@ export interface XmppConfig {
   readonly tokens?: XmppTokens;
   /** Clients get the discovery answer with the bind result (signaling.md 1.10). File parser: default false (stock clients then ask for no TURN services). */
   readonly pushDiscovery?: boolean;
+  /** Server to server. File parser: default absent: off. */
+  readonly federation?: XmppFederation;
+}
+
+export interface XmppFederation {
+  /** 5269. */
+  readonly listen: ListenAddress;
+  /** Domains that may talk to us and be talked to; empty (default): all. At most 1000. */
+  readonly domains: readonly string[];
+  /** Dialback is not enough: peers need a certificate good for their name. Default false, because boxes in an office sign their own. */
+  readonly certificatesRequired: boolean;
+  /** Domain → `host:port`, asked before the DNS. Default none. */
+  readonly routes: Readonly<Record<string, string>>;
+  /** PEM of roots that peers' certificates are checked against; default: the system's. May be a file reference. */
+  readonly roots?: string;
 }
 
 export interface XmppTokens {

@@ -7,6 +7,7 @@ import { monotonicNow, wallNow } from "../clock.ts";
 import type { ListenAddress, TlsIdentity } from "../config.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import { type Outgoing, outgoingConnections } from "./connect.ts";
 import { fetchBounded } from "./fetch.ts";
 import { type HttpListener, listenHttp, type WebSocketConnection } from "./listen-http.ts";
 import { listenTcp, type TcpConnection, type TcpEvents, type TlsSettings } from "./listen-tcp.ts";
@@ -18,6 +19,14 @@ export interface ListenOptions {
   readonly http: ListenAddress;
   /** XEP-0114: bare TCP, for this machine. */
   readonly component: ListenAddress | undefined;
+  /** 5269, and fixed routes to other servers; undefined: no server to server. */
+  readonly federation:
+    | {
+        readonly listen: ListenAddress;
+        readonly routes: Readonly<Record<string, string>>;
+        readonly roots: string | undefined;
+      }
+    | undefined;
   readonly tls: TlsIdentity;
   readonly trustedProxies: readonly string[];
   readonly regionHeader: string | undefined;
@@ -47,6 +56,7 @@ export async function listen(
   let lastLink = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let http: HttpListener | undefined;
+  let outgoing: Outgoing | undefined;
   let stopped = false;
   const queue: ServerInput[] = [];
   let running = false;
@@ -68,6 +78,7 @@ export async function listen(
       }
       case "close": {
         const transport = transports.get(action.link);
+        if (transport === undefined && outgoing?.abandon(action.link) === true) feed({ type: "disconnected", link: action.link });
         if (transport?.kind === "tcp") transport.connection.close(action.abrupt ?? false);
         else transport?.connection.close(action.code ?? 1000, action.reason ?? "", action.abrupt ?? false);
         break;
@@ -89,6 +100,7 @@ export async function listen(
         );
         break;
       case "connect":
+        outgoing?.connect(action.link, action.domain);
         break;
     }
   };
@@ -170,13 +182,31 @@ export async function listen(
   );
   const component =
     options.component === undefined ? undefined : await listenTcp(options.component, tcpEvents("component"), undefined);
-  const listeners = [c2s, ...(component === undefined ? [] : [component])];
+  const { federation } = options;
+  const serverTls: TlsSettings = {
+    identity: options.tls,
+    asksPeerCertificate: true,
+    ...(federation?.roots !== undefined ? { peerRoots: federation.roots } : {}),
+  };
+  const s2s = federation === undefined ? undefined : await listenTcp(federation.listen, tcpEvents("server"), serverTls);
+  if (federation !== undefined)
+    outgoing = outgoingConnections(federation.routes, serverTls, {
+      tcp: tcpEvents("server"),
+      connected(link, connection) {
+        transports.set(link, { kind: "tcp", connection });
+        ids.set(connection, link);
+        feed({ type: "connect-done", link });
+      },
+      failed: (link) => feed({ type: "disconnected", link }),
+    });
+  const listeners = [c2s, ...(component === undefined ? [] : [component]), ...(s2s === undefined ? [] : [s2s])];
 
   return {
     ports: {
       xmpp: c2s.port,
       xmppHttp: http.port,
       ...(component === undefined ? {} : { xmppComponent: component.port }),
+      ...(s2s === undefined ? {} : { xmppServer: s2s.port }),
     },
     async stop(deadlineMs) {
       const until = monotonicNow() + deadlineMs;

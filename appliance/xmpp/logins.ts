@@ -46,8 +46,7 @@ export class Logins {
   anonymous(now: Millis, stream: ClientStream, domain: string, origin: HttpOrigin): AnonymousAnswer {
     const previous =
       origin.query["previd"] === undefined ? undefined : this.#options.sessions.resumable(origin.query["previd"]);
-    const user =
-      previous?.anonymous && previous.jid.domain === domain ? previous.jid.local : undefined;
+    const user = previous?.anonymous && previous.jid.domain === domain ? previous.jid.local : undefined;
     const login: Login = { user: user ?? this.#uuid(), domain, account: undefined, claims: undefined };
     const { tokens } = this.#options;
     if (tokens === undefined) return { type: "login", login };

@@ -201,6 +201,11 @@ export class Router {
     return false;
   }
 
+  /** Tells a sender that its stanza did not arrive. */
+  refuse(now: Millis, stanza: Element, error: StanzaError): void {
+    this.#refuse(now, stanza, error, 0);
+  }
+
   #refuse(now: Millis, stanza: Element, error: StanzaError, hops: number): void {
     const type = attr(stanza, "type");
     this.#options.count(`refused-${error.condition}`);

@@ -21,11 +21,12 @@ import { ping } from "./features/ping.ts";
 import { roster } from "./features/roster.ts";
 import { sessionRequest } from "./features/session-request.ts";
 import { version } from "./features/version.ts";
+import { Federation, type FederationRules } from "./federation.ts";
 import type { Host, HttpPage } from "./host.ts";
 import type { TokenRules } from "./jwt.ts";
 import { Logins } from "./logins.ts";
 import { REMOTE_OFF, Router } from "./router.ts";
-import type { ServerAction, ServerInput } from "./server-io.ts";
+import type { LinkId, ServerAction, ServerInput } from "./server-io.ts";
 import { SessionKeeper } from "./session-keeper.ts";
 import type { Session } from "./sessions.ts";
 import type { WallClock } from "./wall-clock.ts";
@@ -41,6 +42,8 @@ export interface ServerOptions {
   readonly focusAccount: string;
   readonly externalServices: readonly ExternalService[];
   readonly tokens?: TokenRules;
+  /** Server to server; undefined: off. */
+  readonly federation?: FederationRules;
   /** Clients get the discovery answer with the bind result (signaling.md 1.10). */
   readonly pushDiscovery: boolean;
   /** Rooms and components; the server adds the client proxy. */
@@ -54,6 +57,9 @@ export interface ServerOptions {
 
 /** HTTP requests on their way out. */
 const MAX_FETCHES = 500;
+const SERVER_BACKLOG_BYTES = 1024 * 1024;
+/** Connections that we make count down from here; BOSH's links count down from zero, the shell's up. */
+const FIRST_OWN_LINK = -1_000_000_000_000;
 
 export class XmppServer {
   readonly #options: ServerOptions;
@@ -61,12 +67,14 @@ export class XmppServer {
   readonly #keeper: SessionKeeper;
   readonly #logins: Logins;
   readonly #components: Components;
+  readonly #federation: Federation | undefined;
   readonly #router: Router;
   readonly #proxy: ClientProxy | undefined;
   readonly #hosts: readonly Host[];
   readonly #info: (domain: string) => DiscoInfo;
   readonly #fetches = new Map<number, (now: Millis, status: number | undefined, body: string) => void>();
   #lastFetch = 0;
+  #lastOwnLink = 0;
   #actions: ServerAction[] = [];
 
   constructor(options: ServerOptions) {
@@ -164,6 +172,27 @@ export class XmppServer {
       act,
       stanza: (now, stanza, sender) => this.#router.route(now, stanza, sender),
     });
+    // What is the box's own business (services, breweries, the focus) is not open to the outside.
+    const inward = new Set([domains.auth, domains.hidden, domains.internalMuc, domains.focus]);
+    this.#federation =
+      options.federation === undefined
+        ? undefined
+        : new Federation({
+            rules: options.federation,
+            limits: { elementSize: limits.serviceStanzaBytes, depth: limits.depth, attributes: limits.attributes },
+            gate: {
+              bytesPerSecond: limits.bytesPerSecond,
+              stanzasPerSecond: limits.stanzasPerSecond,
+              backlogBytes: SERVER_BACKLOG_BYTES,
+            },
+            serves: (domain) => this.#router.serves(domain) && !inward.has(domain),
+            randomId,
+            newLink: () => (FIRST_OWN_LINK - ++this.#lastOwnLink) as LinkId,
+            count,
+            act,
+            stanza: (now, stanza, sender) => this.#router.route(now, stanza, sender),
+            refuse: (now, stanza, error) => this.#router.refuse(now, stanza, error),
+          });
     this.#router = new Router({
       userDomains,
       serviceDomains: new Set([domains.auth]),
@@ -172,7 +201,8 @@ export class XmppServer {
       sessions: this.#keeper.sessions,
       deliver: (now, session, stanza) => this.#keeper.deliver(now, session, stanza),
       toComponent: (domain, stanza) => this.#components.deliver(domain, stanza),
-      toRemote: () => REMOTE_OFF,
+      toRemote: (now, domain, stanza) =>
+        this.#federation === undefined ? REMOTE_OFF : this.#federation.deliver(now, domain, stanza),
       http: (host, { id: name, request }) => {
         const done = (at: Millis, status: number | undefined, body: string): void =>
           this.#router.perform(at, host, host.httpAnswered?.(at, name, { status: status ?? 0, body }) ?? []);
@@ -196,6 +226,7 @@ export class XmppServer {
       this.#clients.nextDeadline(),
       this.#keeper.nextDeadline(),
       this.#components.nextDeadline(),
+      this.#federation?.nextDeadline(),
       ...this.#hosts.map((host) => host.nextDeadline?.()),
     );
   }
@@ -205,6 +236,7 @@ export class XmppServer {
     this.#clients.handleTimeout(now);
     this.#keeper.handleTimeout(now);
     this.#components.handleTimeout(now);
+    this.#federation?.handleTimeout(now);
     for (const host of this.#hosts) {
       const at = host.nextDeadline?.()?.at;
       if (at !== undefined && at <= now && host.handleTimeout !== undefined)
@@ -218,6 +250,7 @@ export class XmppServer {
     this.#clients.turn(now);
     this.#clients.shutdown(now);
     this.#components.shutdown();
+    this.#federation?.shutdown(now);
     return this.#take(now);
   }
 
@@ -242,13 +275,16 @@ export class XmppServer {
     switch (input.type) {
       case "tcp-connected":
         if (input.service === "component") this.#components.connect(now, input.link);
-        else this.#clients.connectTcp(now, input.link, input.remoteAddress);
+        else if (input.service === "client") this.#clients.connectTcp(now, input.link, input.remoteAddress);
+        else if (this.#federation !== undefined) this.#federation.accept(now, input.link, input.remoteAddress);
+        else this.#actions.push({ type: "close", link: input.link, abrupt: true });
         break;
       case "websocket-connected":
         this.#clients.connectWebSocket(now, input.link, input.origin);
         break;
       case "bytes":
         if (this.#components.has(input.link)) this.#components.arrived(now, input.link, input.bytes);
+        else if (this.#federation?.has(input.link) === true) this.#federation.arrived(now, input.link, input.bytes);
         else this.#clients.arrived(now, input.link, input.bytes, input.bytes.length);
         break;
       case "frame":
@@ -258,15 +294,17 @@ export class XmppServer {
         this.#clients.binaryFrame(now, input.link);
         break;
       case "tls-started":
-        this.#clients.tlsStarted(input.link, input.tls);
+        if (this.#federation?.has(input.link) === true) this.#federation.tlsStarted(now, input.link, input.tls);
+        else this.#clients.tlsStarted(input.link, input.tls);
         break;
       case "disconnected":
         if (this.#components.has(input.link)) this.#components.lost(input.link);
+        else if (this.#federation?.has(input.link) === true) this.#federation.lost(now, input.link);
         else this.#clients.lost(now, input.link);
         break;
       case "overflow":
-        if (this.#components.has(input.link)) this.#actions.push({ type: "close", link: input.link, abrupt: true });
-        else this.#clients.overflow(now, input.link);
+        if (this.#clients.has(input.link)) this.#clients.overflow(now, input.link);
+        else this.#actions.push({ type: "close", link: input.link, abrupt: true });
         break;
       case "bosh-request":
         this.#clients.boshRequest(now, input.request, input.origin, input.body);
@@ -284,7 +322,7 @@ export class XmppServer {
         this.#options.wallClock.set(input.epochMinusMonotonicMs);
         break;
       case "connect-done":
-        this.#count("unexpected-connection");
+        this.#federation?.connected(now, input.link);
     }
   }
 

@@ -25,6 +25,7 @@ export async function startXmpp(config: XmppConfig, environment: PartEnvironment
     components: config.components ?? [],
     pushDiscovery: config.pushDiscovery ?? false,
     ...(config.guestDomain !== undefined ? { guestDomain: config.guestDomain } : {}),
+    ...(config.federation !== undefined ? { federation: config.federation } : {}),
     ...(config.tokens !== undefined ? { tokens: config.tokens } : {}),
     hosts,
     software: { name: "Parley", version: packageFile.version },
@@ -38,6 +39,10 @@ export async function startXmpp(config: XmppConfig, environment: PartEnvironment
       c2s: config.c2s,
       http: config.http,
       component: config.component,
+      federation:
+        config.federation === undefined
+          ? undefined
+          : { listen: config.federation.listen, routes: config.federation.routes, roots: config.federation.roots },
       tls: config.tls,
       trustedProxies: config.trustedProxies ?? [],
       regionHeader: config.regionHeader,
