@@ -1,0 +1,507 @@
+/** Questions and settings, on the native dialog: focus is held inside, Escape closes, the safe answer is focused (look page, 6). */
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { LANGUAGES } from "../../messages/messages.ts";
+import { isModerator } from "../state.ts";
+import { useStore } from "./context.ts";
+import { HoldButton } from "./hold-button.tsx";
+import { Icon } from "./icon.tsx";
+import { DeviceRow } from "./prejoin.tsx";
+import { ShortcutList } from "./shortcut-list.tsx";
+
+export function Dialogs() {
+  const store = useStore();
+  const { dialog } = store.state;
+  switch (dialog?.kind) {
+    case undefined:
+      return null;
+    case "password":
+      return <PasswordDialog wrong={dialog.wrong} />;
+    case "login":
+      return <LoginDialog wrong={dialog.wrong} />;
+    case "leave":
+      return <LeaveDialog />;
+    case "remove":
+      return <RemoveDialog endpoint={dialog.endpoint} />;
+    case "mute-all":
+      return <MuteAllDialog />;
+    case "settings":
+      return <SettingsDialog />;
+    case "shortcuts":
+      return (
+        <Frame title={store.t("shortcuts.title")}>
+          <ShortcutList />
+          <Done label={store.t("settings.done")} />
+        </Frame>
+      );
+    case "security":
+      return <SecurityDialog />;
+    case "poll":
+      return <PollDialog />;
+    case "devices":
+      return (
+        <Frame title={store.t("devices.title")}>
+          <DeviceRow />
+          <Done label={store.t("devices.done")} />
+        </Frame>
+      );
+  }
+}
+
+interface FrameProps {
+  readonly title: string;
+  readonly onClose?: () => void;
+  readonly children: ComponentChildren;
+}
+
+function Frame({ title, onClose, children }: FrameProps) {
+  const store = useStore();
+  const element = useRef<HTMLDialogElement>(null);
+  const close = onClose ?? (() => store.dispatch({ kind: "dialog", dialog: undefined }));
+  useEffect(() => {
+    const before = document.activeElement;
+    const dialog = element.current;
+    if (dialog !== null && !dialog.open) dialog.showModal();
+    dialog?.querySelector<HTMLElement>("[data-first]")?.focus();
+    return () => {
+      dialog?.close();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      aria-labelledby="dialog-title"
+      onCancel={(event) => {
+        event.preventDefault();
+        close();
+      }}
+    >
+      <h2 id="dialog-title">{title}</h2>
+      {children}
+    </dialog>
+  );
+}
+
+function Done({ label }: { readonly label: string }) {
+  const store = useStore();
+  return (
+    <div class="answers">
+      <button
+        class="btn primary"
+        type="button"
+        data-first
+        onClick={() => store.dispatch({ kind: "dialog", dialog: undefined })}
+      >
+        {label}
+      </button>
+    </div>
+  );
+}
+
+function PasswordDialog({ wrong }: { readonly wrong: boolean }) {
+  const store = useStore();
+  const [password, setPassword] = useState("");
+  return (
+    <Frame title={store.t("password.title")} onClose={() => store.dispatch({ kind: "cancel-join" })}>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (password !== "") store.dispatch({ kind: "password-given", password });
+        }}
+      >
+        <div class="field">
+          <label for="room-password">{store.t("password.label")}</label>
+          <input
+            class="input"
+            id="room-password"
+            type="password"
+            data-first
+            autocomplete="off"
+            inputMode={/^\d*$/.test(password) ? "numeric" : "text"}
+            aria-invalid={wrong}
+            aria-describedby={wrong ? "password-wrong" : undefined}
+            value={password}
+            onInput={(event) => setPassword(event.currentTarget.value)}
+          />
+          {wrong ? (
+            <p class="error" id="password-wrong" role="alert">
+              <Icon name="triangle-alert" size="s" />
+              {store.t("password.wrong")}
+            </p>
+          ) : null}
+        </div>
+        <div class="answers">
+          <button class="btn" type="button" onClick={() => store.dispatch({ kind: "cancel-join" })}>
+            {store.t("prejoin.cancel")}
+          </button>
+          <button class="btn primary" type="submit">
+            {store.t("password.join")}
+          </button>
+        </div>
+      </form>
+    </Frame>
+  );
+}
+
+function LoginDialog({ wrong }: { readonly wrong: boolean }) {
+  const store = useStore();
+  const [user, setUser] = useState("");
+  const [password, setPassword] = useState("");
+  return (
+    <Frame title={store.t("login.title")} onClose={() => store.dispatch({ kind: "cancel-join" })}>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (user !== "") store.dispatch({ kind: "login-given", user, password });
+        }}
+      >
+        <div class="field">
+          <label for="login-user">{store.t("login.user")}</label>
+          <input
+            class="input"
+            id="login-user"
+            data-first
+            autocomplete="username"
+            value={user}
+            onInput={(event) => setUser(event.currentTarget.value)}
+          />
+        </div>
+        <div class="field">
+          <label for="login-password">{store.t("login.password")}</label>
+          <input
+            class="input"
+            id="login-password"
+            type="password"
+            autocomplete="current-password"
+            aria-invalid={wrong}
+            aria-describedby={wrong ? "login-wrong" : undefined}
+            value={password}
+            onInput={(event) => setPassword(event.currentTarget.value)}
+          />
+          {wrong ? (
+            <p class="error" id="login-wrong" role="alert">
+              <Icon name="triangle-alert" size="s" />
+              {store.t("login.wrong")}
+            </p>
+          ) : null}
+        </div>
+        <div class="answers">
+          <button class="btn" type="button" onClick={() => store.dispatch({ kind: "cancel-join" })}>
+            {store.t("prejoin.cancel")}
+          </button>
+          <button class="btn primary" type="submit">
+            {store.t("login.go")}
+          </button>
+        </div>
+      </form>
+    </Frame>
+  );
+}
+
+function LeaveDialog() {
+  const store = useStore();
+  return (
+    <Frame title={store.t("leave.title")}>
+      <div class="answers column">
+        <button class="btn red" type="button" data-first onClick={() => store.dispatch({ kind: "leave" })}>
+          {store.t("leave.leave")}
+        </button>
+        <HoldButton
+          label={store.t("leave.end")}
+          hint={store.t("leave.end-hint")}
+          onHeld={() => store.dispatch({ kind: "end-for-all" })}
+        />
+        <button class="btn" type="button" onClick={() => store.dispatch({ kind: "dialog", dialog: undefined })}>
+          {store.t("leave.stay")}
+        </button>
+      </div>
+    </Frame>
+  );
+}
+
+function RemoveDialog({ endpoint }: { readonly endpoint: string }) {
+  const store = useStore();
+  const name = store.state.people.get(endpoint)?.name ?? "";
+  return (
+    <Frame title={store.t("remove.title", name)}>
+      <p class="muted">{store.t("remove.text")}</p>
+      <div class="answers">
+        <button
+          class="btn"
+          type="button"
+          data-first
+          onClick={() => store.dispatch({ kind: "dialog", dialog: undefined })}
+        >
+          {store.t("remove.no")}
+        </button>
+        <button class="btn red" type="button" onClick={() => store.dispatch({ kind: "kick", endpoint })}>
+          {store.t("remove.yes", name)}
+        </button>
+      </div>
+    </Frame>
+  );
+}
+
+function MuteAllDialog() {
+  const store = useStore();
+  const [forbid, setForbid] = useState(false);
+  const canForbid = store.state.components.avModeration !== undefined;
+  return (
+    <Frame title={store.t("mute-all.title")}>
+      {canForbid ? <Switch label={store.t("mute-all.forbid")} checked={forbid} onChange={setForbid} /> : null}
+      {forbid ? null : <p class="muted">{store.t("mute-all.text")}</p>}
+      <div class="answers">
+        <button
+          class="btn"
+          type="button"
+          data-first
+          onClick={() => store.dispatch({ kind: "dialog", dialog: undefined })}
+        >
+          {store.t("mute-all.no")}
+        </button>
+        <button
+          class="btn primary"
+          type="button"
+          onClick={() => store.dispatch({ kind: "mute-all", media: "audio", forbid: forbid && canForbid })}
+        >
+          {store.t("mute-all.yes")}
+        </button>
+      </div>
+    </Frame>
+  );
+}
+
+interface SwitchProps {
+  readonly label: string;
+  readonly hint?: string;
+  readonly checked: boolean;
+  readonly disabled?: boolean;
+  readonly onChange: (on: boolean) => void;
+}
+
+function Switch({ label, hint, checked, disabled, onChange }: SwitchProps) {
+  return (
+    <label class="opt">
+      <span class="grow">
+        <span class="strong">{label}</span>
+        {hint === undefined ? null : <span class="hint block">{hint}</span>}
+      </span>
+      <input
+        class="toggle"
+        type="checkbox"
+        role="switch"
+        checked={checked}
+        disabled={disabled}
+        onChange={(event) => onChange(event.currentTarget.checked)}
+      />
+    </label>
+  );
+}
+
+function SettingsDialog() {
+  const store = useStore();
+  const { preferences } = store.state;
+  const change = (part: Partial<typeof preferences>): void => store.dispatch({ kind: "preference", change: part });
+  return (
+    <Frame title={store.t("settings.title")}>
+      <div class="stack gap-s">
+        <label class="field">
+          <span class="label">{store.t("settings.theme")}</span>
+          <select
+            class="select"
+            value={preferences.theme}
+            onChange={(event) => {
+              const { value } = event.currentTarget;
+              change({ theme: value === "light" || value === "dark" ? value : "system" });
+            }}
+          >
+            <option value="system">{store.t("settings.theme-system")}</option>
+            <option value="light">{store.t("settings.theme-light")}</option>
+            <option value="dark">{store.t("settings.theme-dark")}</option>
+          </select>
+        </label>
+        {Object.keys(LANGUAGES).length > 1 ? (
+          <label class="field">
+            <span class="label">{store.t("settings.language")}</span>
+            <select
+              class="select"
+              value={store.language.value}
+              onChange={(event) => change({ language: event.currentTarget.value })}
+            >
+              {Object.entries(LANGUAGES).map(([code, { name }]) => (
+                <option key={code} value={code}>
+                  {name}
+                </option>
+              ))}
+            </select>
+          </label>
+        ) : null}
+        <Switch
+          label={store.t("settings.mirror")}
+          checked={preferences.mirror}
+          onChange={(mirror) => change({ mirror })}
+        />
+        <Switch
+          label={store.t("settings.sounds")}
+          checked={preferences.sounds}
+          onChange={(sounds) => change({ sounds })}
+        />
+        <Switch
+          label={store.t("settings.shortcuts")}
+          checked={preferences.shortcuts}
+          onChange={(shortcuts) => change({ shortcuts })}
+        />
+      </div>
+      <Done label={store.t("settings.done")} />
+    </Frame>
+  );
+}
+
+function SecurityDialog() {
+  const store = useStore();
+  const { state, dispatch } = store;
+  const { info, moderation, components } = state;
+  const [password, setPassword] = useState("");
+  const mine = isModerator(state);
+  return (
+    <Frame title={store.t("security.title")}>
+      <div class="stack gap-s">
+        {mine ? null : <p class="note">{store.t("security.only-moderators")}</p>}
+        {components.lobby === undefined || info.isBreakout ? null : (
+          <Switch
+            label={store.t("security.lobby")}
+            hint={store.t("security.lobby-hint")}
+            checked={info.lobbyOn}
+            disabled={!mine}
+            onChange={(on) => dispatch({ kind: "set-lobby", on })}
+          />
+        )}
+        {components.avModeration === undefined ? null : (
+          <>
+            <Switch
+              label={store.t("security.moderate-audio")}
+              checked={moderation.on.has("audio")}
+              disabled={!mine}
+              onChange={(on) => dispatch({ kind: "moderate", media: "audio", on })}
+            />
+            <Switch
+              label={store.t("security.moderate-video")}
+              checked={moderation.on.has("video")}
+              disabled={!mine}
+              onChange={(on) => dispatch({ kind: "moderate", media: "video", on })}
+            />
+          </>
+        )}
+        {info.locked ? (
+          <div class="row between">
+            <p>{store.t("security.locked")}</p>
+            <button
+              class="btn small"
+              type="button"
+              disabled={!mine}
+              onClick={() => dispatch({ kind: "set-password", password: "" })}
+            >
+              {store.t("security.remove")}
+            </button>
+          </div>
+        ) : (
+          <form
+            class="field"
+            onSubmit={(event) => {
+              event.preventDefault();
+              if (password.trim() === "") return;
+              dispatch({ kind: "set-password", password: password.trim() });
+              setPassword("");
+            }}
+          >
+            <label for="set-password">{store.t("security.password")}</label>
+            <div class="row">
+              <input
+                class="input grow"
+                id="set-password"
+                autocomplete="off"
+                maxLength={80}
+                disabled={!mine}
+                aria-describedby="set-password-hint"
+                value={password}
+                onInput={(event) => setPassword(event.currentTarget.value)}
+              />
+              <button class="btn" type="submit" disabled={!mine}>
+                {store.t("security.set")}
+              </button>
+            </div>
+            <p class="hint" id="set-password-hint">
+              {store.t("security.password-hint")}
+            </p>
+          </form>
+        )}
+      </div>
+      <Done label={store.t("security.done")} />
+    </Frame>
+  );
+}
+
+const MAX_ANSWERS = 10;
+
+function PollDialog() {
+  const store = useStore();
+  const [question, setQuestion] = useState("");
+  const [answers, setAnswers] = useState<readonly string[]>(["", ""]);
+  const filled = answers.map((each) => each.trim()).filter((each) => each !== "");
+  const ready = question.trim() !== "" && filled.length >= 2;
+  return (
+    <Frame title={store.t("polls.new")}>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (ready) store.dispatch({ kind: "new-poll", question: question.trim(), answers: filled });
+        }}
+      >
+        <div class="field">
+          <label for="poll-question">{store.t("polls.question")}</label>
+          <input
+            class="input"
+            id="poll-question"
+            data-first
+            maxLength={200}
+            value={question}
+            onInput={(event) => setQuestion(event.currentTarget.value)}
+          />
+        </div>
+        {answers.map((answer, i) => (
+          <input
+            // biome-ignore lint/suspicious/noArrayIndexKey: fields of this form never move
+            key={i}
+            class="input"
+            maxLength={100}
+            aria-label={store.t("polls.answer", i + 1)}
+            placeholder={store.t("polls.answer", i + 1)}
+            value={answer}
+            onInput={(event) => {
+              const { value } = event.currentTarget;
+              setAnswers(answers.map((each, at) => (at === i ? value : each)));
+            }}
+          />
+        ))}
+        {answers.length < MAX_ANSWERS ? (
+          <button class="btn ghost small" type="button" onClick={() => setAnswers([...answers, ""])}>
+            <Icon name="plus" size="s" />
+            {store.t("polls.add-answer")}
+          </button>
+        ) : null}
+        <div class="answers">
+          <button class="btn" type="button" onClick={() => store.dispatch({ kind: "dialog", dialog: undefined })}>
+            {store.t("prejoin.cancel")}
+          </button>
+          <button class="btn primary" type="submit" aria-disabled={!ready}>
+            {store.t("polls.create")}
+          </button>
+        </div>
+      </form>
+    </Frame>
+  );
+}

@@ -1,0 +1,158 @@
+/** The meeting page: header, stage, drawer, controls. */
+import { handNumbers } from "../state.ts";
+import { Bar } from "./bar.tsx";
+import { Chat } from "./chat.tsx";
+import { Elapsed } from "./clock.tsx";
+import { useStore } from "./context.ts";
+import { Icon, Mark } from "./icon.tsx";
+import { People } from "./people.tsx";
+import { Polls } from "./polls.tsx";
+import { Rooms } from "./rooms.tsx";
+import { CopyLink, Stage } from "./stage.tsx";
+
+export function Meeting() {
+  const store = useStore();
+  const { state } = store;
+  return (
+    <div class="meet">
+      <a class="skip" href="#stage">
+        {store.t("meeting.skip")}
+      </a>
+      <div class="head">
+        <Header />
+        <NetworkBanner />
+      </div>
+      <div class={`body ${state.drawer === "none" ? "" : "open"}`}>
+        <Stage />
+        <DrawerContent />
+      </div>
+      <Bar />
+    </div>
+  );
+}
+
+function DrawerContent() {
+  const store = useStore();
+  switch (store.state.drawer) {
+    case "chat":
+      return <Chat />;
+    case "people":
+      return <People />;
+    case "polls":
+      return <Polls />;
+    case "rooms":
+      return <Rooms />;
+    case "none":
+      return null;
+  }
+}
+
+function Header() {
+  const store = useStore();
+  const { state } = store;
+  const hands = handNumbers(state).size;
+  const since = state.info.createdAt ?? state.joinedAt;
+  const people = state.people.size + 1;
+  const group = state.breakout.find(
+    (each) => state.info.isBreakout && each.people.some((p) => p.endpoint === state.self.endpoint),
+  );
+  return (
+    <header>
+      <Mark />
+      <div class="grow heading">
+        <h1 class="clip">{state.room.subject || state.room.title}</h1>
+        <p class="hint num under">
+          <Elapsed since={since} /> · {store.t("meeting.people", people)}
+        </p>
+      </div>
+      <span class="muted beside">
+        <span class="vh">{store.t("meeting.running")} </span>
+        <Elapsed since={since} />
+      </span>
+      {group === undefined ? null : <span class="chip blue">{store.t("meeting.breakout", group.name)}</span>}
+      {state.recording ? (
+        <span class="chip rec">
+          <span class="dot" />
+          {store.t("meeting.recording")}
+        </span>
+      ) : null}
+      {state.info.locked ? (
+        <span class="chip">
+          <Icon name="lock" size="s" />
+          <span class="wide">{store.t("meeting.locked")}</span>
+        </span>
+      ) : null}
+      {hands > 0 ? (
+        <button
+          class="chip brassfill"
+          type="button"
+          onClick={() => store.dispatch({ kind: "drawer", drawer: "people" })}
+        >
+          <Icon name="hand" size="s" />
+          {store.t("meeting.hands", hands)}
+        </button>
+      ) : null}
+      {state.local.sharing ? (
+        <span class="chip rec sharing">
+          <Icon name="monitor-up" size="s" />
+          {store.t("meeting.you-share")}
+          <button class="btn small" type="button" onClick={() => store.dispatch({ kind: "share", on: false })}>
+            {store.t("meeting.stop-sharing")}
+          </button>
+        </span>
+      ) : null}
+      <span class="end wide row tight">
+        <CopyLink plain />
+        <FullScreen />
+      </span>
+      <button
+        class="btn ghost small sq switch-camera"
+        type="button"
+        aria-label={store.t("menu.switch-camera")}
+        onClick={() => store.dispatch({ kind: "switch-camera" })}
+      >
+        <Icon name="switch-camera" />
+      </button>
+    </header>
+  );
+}
+
+export const toggleFullScreen = (): void => {
+  if (document.fullscreenElement === null) void document.documentElement.requestFullscreen?.().catch(() => undefined);
+  else void document.exitFullscreen().catch(() => undefined);
+};
+
+function FullScreen() {
+  const store = useStore();
+  if (!("requestFullscreen" in document.documentElement)) return null;
+  return (
+    <button
+      class="btn ghost small sq"
+      type="button"
+      aria-label={store.t("meeting.full-screen")}
+      title={store.t("bar.key", store.t("meeting.full-screen"), "S")}
+      onClick={toggleFullScreen}
+    >
+      <Icon name="maximize" size="s" />
+    </button>
+  );
+}
+
+/** Texts 1, 2 and 4 of the look page's voice table; one status, not several. */
+function NetworkBanner() {
+  const store = useStore();
+  const { network } = store.state;
+  return (
+    <div class="network" role="status">
+      {network === "fine" ? null : (
+        <p>
+          <Icon
+            name={network === "stream-lost" ? "loader-circle" : network === "media-lost" ? "wifi-off" : "loader-circle"}
+            size="s"
+          />
+          {store.t(`network.${network}`)}
+        </p>
+      )}
+    </div>
+  );
+}

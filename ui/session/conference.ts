@@ -1,0 +1,574 @@
+/**
+ * Shell: a visit to a meeting, from the first stanza to the last: the stream, the request to the focus, the room, its lobby, the media. What
+ * happens comes out as SessionEvents; what people do goes in through the methods.
+ */
+import { isJingleFault, type Jingle, jingleChild, jingleElement, readJingle } from "../../appliance/wire/jingle.ts";
+import { NS } from "../../appliance/wire/namespaces.ts";
+import { errorReply, iqResult } from "../../appliance/wire/stanza.ts";
+import { attr, child, type Element, is, text, xml } from "../../appliance/wire/xml.ts";
+import { readBreakout, readLobbyNews, readMetadata, readModeration, readPolls, speakerMessage } from "./components.ts";
+import { ConferenceMedia } from "./conference-media.ts";
+import {
+  type Components,
+  type ConferenceAnswer,
+  conferenceElement,
+  conferenceJson,
+  readComponents,
+  readConference,
+  readConferenceJson,
+  readIceServers,
+  readRequestError,
+} from "./conference-request.ts";
+import { type ConnectionEvent, XmppConnection } from "./connection.ts";
+import { Lobby } from "./lobby.ts";
+import {
+  CAPS_NODE,
+  capsText,
+  discoQuery,
+  endpointId,
+  joinPresence,
+  leavePresence,
+  type OwnPresence,
+  presenceChildren,
+  updatePresence,
+} from "./own-presence.ts";
+import { sourceNames } from "./own-sources.ts";
+import { Room, type RoomEvent, readJson, type SourceInfo } from "./room.ts";
+import { RoomRequests } from "./room-requests.ts";
+import { readRoomInfo } from "./room-settings.ts";
+import type { SessionEvent } from "./session-events.ts";
+import type { ClientSettings } from "./settings.ts";
+
+export interface JoinOptions {
+  readonly name: string;
+  readonly password: string | undefined;
+  readonly companion: boolean;
+  /** Lasting id of this browser, 32 hex digits. */
+  readonly machine: string;
+}
+
+export interface OwnState {
+  readonly microphoneMuted: boolean;
+  readonly cameraMuted: boolean;
+  readonly sharing: boolean;
+}
+
+const DEFAULT_ROOM_TRIES = 3;
+
+export class Conference {
+  readonly #settings: ClientSettings;
+  readonly #emit: (event: SessionEvent) => void;
+  readonly #connection: XmppConnection;
+  readonly #media: ConferenceMedia;
+  readonly #lobby: Lobby;
+  readonly requests: RoomRequests;
+  #options: JoinOptions = { name: "", password: undefined, companion: false, machine: "" };
+  #own: OwnState = { microphoneMuted: true, cameraMuted: true, sharing: false };
+  #handAt: number | undefined;
+  #room: Room | undefined;
+  #roomJid: string;
+  #endpoint = "";
+  #focusUser: string | undefined;
+  #sessionId: string | undefined;
+  #components: Components = {};
+  #capsVer = "";
+  #codecs: readonly string[] = ["vp8"];
+  /** Rises with every attempt to enter, so that a late answer of an abandoned one is ignored. */
+  #entry = 0;
+  #entered = false;
+  #left = false;
+
+  constructor(settings: ClientSettings, emit: (event: SessionEvent) => void) {
+    this.#settings = settings;
+    this.#emit = emit;
+    this.#roomJid = `${settings.room ?? ""}@${settings.muc}`;
+    this.#connection = new XmppConnection(
+      settings,
+      (event) => this.#connectionEvent(event),
+      (request) => this.#answer(request),
+    );
+    this.#media = new ConferenceMedia({
+      settings,
+      emit,
+      send: (jingle) => this.#sendJingle(jingle),
+      rejoin: () => void this.#enter(),
+      reachable: () => this.#connection.established,
+    });
+    this.#lobby = new Lobby({
+      connection: this.#connection,
+      emit,
+      admitted: () => void this.#enter(),
+      capsVer: () => this.#capsVer,
+    });
+    this.requests = new RoomRequests({
+      connection: this.#connection,
+      emit,
+      room: () => this.#room,
+      components: () => this.#components,
+    });
+  }
+
+  get media(): ConferenceMedia {
+    return this.#media;
+  }
+
+  get lobby(): Lobby {
+    return this.#lobby;
+  }
+
+  get endpoint(): string {
+    return this.#endpoint;
+  }
+
+  get connection(): XmppConnection {
+    return this.#connection;
+  }
+
+  async join(options: JoinOptions, own: OwnState): Promise<void> {
+    this.#options = options;
+    this.#own = own;
+    this.#left = false;
+    this.#codecs = receivableCodecs();
+    this.#capsVer = await sha1(capsText());
+    this.#connection.connect();
+  }
+
+  /** After a refusal for the password, or when the host asks for a name. */
+  retry(change: { readonly password?: string; readonly name?: string }): void {
+    this.#options = { ...this.#options, ...change };
+    if (this.#connection.established) void this.#enter();
+  }
+
+  /** For a domain that wants accounts. */
+  login(user: string, password: string): void {
+    this.#connection.connect({ user, password });
+  }
+
+  #connectionEvent(event: ConnectionEvent): void {
+    switch (event.kind) {
+      case "connected":
+        if (event.resumed) {
+          this.#emit({ kind: "stream", state: "resumed" });
+          return;
+        }
+        this.#emit({ kind: "stream", state: this.#entered ? "new-session" : "connected" });
+        this.#endpoint = endpointId(event.jid, Math.random);
+        this.#discover();
+        void this.#enter();
+        return;
+      case "lost":
+        this.#emit({ kind: "stream", state: "lost" });
+        return;
+      case "unreachable":
+        if (event.attempts >= 2) this.#emit({ kind: "fault", fault: { kind: "unreachable" } });
+        return;
+      case "refused":
+        if (event.reason === "conflict")
+          this.#emit({ kind: "ended", reason: "conflict", actor: undefined, text: undefined });
+        else
+          this.#emit({
+            kind: "fault",
+            fault: event.reason === "token" ? { kind: "token", text: event.text } : { kind: "credentials" },
+          });
+        return;
+      case "stanza":
+        this.#stanza(event.stanza);
+        return;
+    }
+  }
+
+  #discover(): void {
+    const { domain } = this.#settings;
+    void this.#connection.request("get", domain, xml("query", { xmlns: NS.discoInfo }), 5000).then((answer) => {
+      if (answer.kind !== "result") return;
+      this.#components = readComponents(answer.stanza);
+      this.#emit({ kind: "components", components: this.#components });
+    });
+    void this.#connection.request("get", domain, xml("services", { xmlns: NS.extdisco2 }), 5000).then((answer) => {
+      if (answer.kind === "result") this.#media.setIceServers(readIceServers(answer.stanza));
+    });
+  }
+
+  /** Asks the focus, then joins the room. */
+  async #enter(tries = DEFAULT_ROOM_TRIES): Promise<void> {
+    this.#entry += 1;
+    const entry = this.#entry;
+    const current = (): boolean => this.#entry === entry && !this.#left;
+    const before = this.#room;
+    if (before?.joined === true && before.address === this.#roomJid && this.#connection.established) {
+      // Same stream, same room (a rejoin for the media's sake): the room must see us go first.
+      this.#connection.send(leavePresence(`${before.address}/${before.self}`));
+    }
+    for (let wait = 1; current(); wait = Math.min(wait * 2, 16)) {
+      const answer = await this.#askFocus();
+      if (!current()) return;
+      if (answer === "stop") return;
+      if (answer?.ready === true) {
+        this.#focusUser = answer.focusUser ?? this.#settings.focusUser;
+        this.#sessionId = answer.sessionId ?? this.#sessionId;
+        break;
+      }
+      this.#emit({ kind: "waiting-for-focus" });
+      await delay(wait * 1000);
+    }
+    if (!current()) return;
+    const room = new Room({
+      room: this.#roomJid,
+      nick: this.#endpoint,
+      focusUser: this.#focusUser,
+      hiddenDomain: this.#settings.hiddenDomain,
+    });
+    this.#room = room;
+    this.#tries = tries;
+    this.#connection.send(
+      joinPresence(`${room.address}/${room.self}`, presenceChildren(this.#presence()), this.#options.password),
+    );
+  }
+
+  #tries = DEFAULT_ROOM_TRIES;
+
+  async #askFocus(): Promise<ConferenceAnswer | undefined | "stop"> {
+    const request = { room: this.#roomJid, machine: this.#options.machine, sessionId: this.#sessionId };
+    const { conferenceRequestUrl, room } = this.#settings;
+    if (conferenceRequestUrl !== undefined) {
+      try {
+        const url = new URL(conferenceRequestUrl, location.href);
+        if (room !== undefined) url.searchParams.set("room", room);
+        const response = await fetch(url, {
+          method: "POST",
+          headers: { "Content-Type": "application/json" },
+          body: conferenceJson(request, this.#settings),
+        });
+        if (response.status === 403) {
+          this.#emit({ kind: "fault", fault: { kind: "login-required" } });
+          return "stop";
+        }
+        return response.ok ? readConferenceJson(await response.text()) : undefined;
+      } catch (error) {
+        console.warn("conference request", error);
+        return undefined;
+      }
+    }
+    const answer = await this.#connection.request(
+      "set",
+      this.#settings.focus,
+      conferenceElement(request, this.#settings),
+      15_000,
+    );
+    if (answer.kind === "result") return readConference(answer.stanza);
+    if (answer.kind === "timeout") return undefined;
+    const refusal = readRequestError(answer.error);
+    if (refusal.kind === "session-invalid") {
+      this.#sessionId = undefined;
+      return undefined;
+    }
+    if (refusal.kind === "unavailable") {
+      // The focus may be starting: asked again; the page says what is waited for.
+      console.warn("focus", refusal.text);
+      return undefined;
+    }
+    this.#emit({
+      kind: "fault",
+      fault:
+        refusal.kind === "login-required" ? { kind: "login-required" } : { kind: "reservation", text: refusal.text },
+    });
+    return "stop";
+  }
+
+  #presence(): OwnPresence {
+    const names = sourceNames(this.#endpoint);
+    const sources = new Map<string, SourceInfo>();
+    if (!this.#options.companion) {
+      sources.set(names.microphone, { muted: this.#own.microphoneMuted, videoType: "camera" });
+      sources.set(names.camera, { muted: this.#own.cameraMuted, videoType: "camera" });
+    }
+    if (this.#own.sharing) sources.set(names.screen, { muted: false, videoType: "desktop" });
+    return {
+      name: this.#options.name,
+      sources,
+      handAt: this.#handAt,
+      companion: this.#options.companion,
+      codecs: this.#codecs,
+      capsVer: this.#capsVer,
+      statsId: "parley",
+    };
+  }
+
+  #sayPresence(): void {
+    const room = this.#room;
+    if (room?.joined === true)
+      this.#connection.send(updatePresence(`${room.address}/${room.self}`, presenceChildren(this.#presence())));
+  }
+
+  setOwn(own: OwnState): void {
+    this.#own = own;
+    this.#sayPresence();
+  }
+
+  setName(name: string): void {
+    this.#options = { ...this.#options, name };
+    this.#sayPresence();
+  }
+
+  setCompanion(companion: boolean): void {
+    this.#options = { ...this.#options, companion };
+    this.#sayPresence();
+  }
+
+  setHand(handAt: number | undefined): void {
+    this.#handAt = handAt;
+    this.#sayPresence();
+  }
+
+  sendChat(id: string, body: string, to: string | undefined): void {
+    const room = this.#room;
+    if (room === undefined) return;
+    this.#connection.send(
+      xml(
+        "message",
+        {
+          xmlns: NS.client,
+          id,
+          to: to === undefined ? room.address : `${room.address}/${to}`,
+          type: to === undefined ? "groupchat" : "chat",
+        },
+        xml("body", {}, body),
+      ),
+    );
+  }
+
+  #stanza(stanza: Element): void {
+    if (this.#lobby.handle(stanza)) return;
+    const from = attr(stanza, "from") ?? "";
+    if (stanza.getName() === "message" && Object.values(this.#components).includes(from)) {
+      this.#componentMessage(stanza);
+      return;
+    }
+    const room = this.#room;
+    if (room === undefined) return;
+    if (stanza.getName() === "message" && from === room.address) {
+      const user = child(stanza, "x", NS.mucUser);
+      if (user !== undefined && child(user, "invite") !== undefined && !room.joined) {
+        this.#lobby.leave();
+        void this.#enter();
+        return;
+      }
+    }
+    for (const event of room.handle(stanza)) this.#roomEvent(event, room);
+  }
+
+  #roomEvent(event: RoomEvent, room: Room): void {
+    switch (event.kind) {
+      case "joined": {
+        const again = this.#entered;
+        this.#entered = true;
+        this.#lobby.joined(room.address);
+        this.#emit({ kind: "joined", self: event.self, room: room.address, again });
+        for (const occupant of room.occupants)
+          if (occupant.endpoint !== room.self) this.#emit({ kind: "occupant", occupant, isNew: true });
+        this.#sayPresence();
+        this.#refreshInfo();
+        return;
+      }
+      case "self":
+        this.#emit(event);
+        this.#lobby.moderating(event.self.role === "moderator", this.#options.name);
+        return;
+      case "occupant":
+        if (room.joined) this.#emit(event);
+        return;
+      case "left":
+        this.#media.removeOwner(event.endpoint);
+        this.#emit(event);
+        return;
+      case "refused":
+        this.#refused(event.refusal);
+        return;
+      case "removed":
+        this.#finish(event.reason, event.actor, event.text);
+        return;
+      case "destroyed":
+        this.#finish("ended", undefined, event.text);
+        return;
+      case "focus":
+        this.#emit({ kind: "focus", ...event.focus });
+        return;
+      case "json":
+        this.#json(event.payload, event.from);
+        return;
+      case "configuration-changed":
+        this.#refreshInfo();
+        return;
+      case "self-left":
+        return;
+      default:
+        this.#emit(event);
+    }
+  }
+
+  #refused(refusal: Extract<RoomEvent, { kind: "refused" }>["refusal"]): void {
+    if (refusal.kind === "members-only" && refusal.lobby !== undefined) {
+      this.#lobby.knock(refusal.lobby, this.#options.name, refusal.waitingForHost);
+      return;
+    }
+    if (refusal.kind === "not-there-yet" && this.#tries > 0) {
+      const tries = this.#tries - 1;
+      void delay(500 + Math.random() * 2500).then(() => this.#enter(tries));
+      return;
+    }
+    this.#emit({ kind: "fault", fault: { kind: "refused", refusal } });
+  }
+
+  #finish(
+    reason: "kicked" | "banned" | "replaced" | "ended",
+    actor: string | undefined,
+    why: string | undefined,
+  ): void {
+    const actorName = actor === undefined ? undefined : (this.#room?.occupant(actor)?.name ?? actor);
+    this.#end(false);
+    this.#emit({ kind: "ended", reason, actor: actorName, text: why });
+  }
+
+  #refreshInfo(): void {
+    const room = this.#room;
+    if (room === undefined) return;
+    void this.#connection.request("get", room.address, xml("query", { xmlns: NS.discoInfo })).then((answer) => {
+      if (answer.kind !== "result" || this.#room !== room) return;
+      const info = readRoomInfo(answer.stanza);
+      if (info === undefined) return;
+      this.#emit({ kind: "room-info", info });
+      const self = room.occupant(room.self);
+      this.#lobby.known(info.membersOnly ? info.lobby : undefined, self?.role === "moderator", this.#options.name);
+    });
+  }
+
+  #componentMessage(stanza: Element): void {
+    const json = child(stanza, "json-message", NS.jitmeet);
+    const payload = json === undefined ? undefined : readJson(text(json));
+    if (payload !== undefined) this.#json(payload, "");
+  }
+
+  #json(payload: Readonly<Record<string, unknown>>, from: string): void {
+    const metadata = readMetadata(payload);
+    if (metadata !== undefined) {
+      this.#emit({ kind: "metadata", metadata });
+      if (this.#room?.joined !== true && (metadata.startMuted.audio || metadata.startMuted.video))
+        this.#emit({ kind: "start-muted", ...metadata.startMuted });
+      return;
+    }
+    const moderation = readModeration(payload);
+    if (moderation !== undefined) return this.#emit({ kind: "moderation", news: moderation });
+    const lobby = readLobbyNews(payload);
+    if (lobby !== undefined) return this.#emit({ kind: "lobby", news: lobby, from });
+    const polls = readPolls(payload);
+    if (polls !== undefined) return this.#emit({ kind: "polls", news: polls });
+    const breakout = readBreakout(payload);
+    if (breakout?.kind === "rooms") return this.#emit({ kind: "breakout", rooms: breakout.rooms });
+    if (breakout?.kind === "move") this.moveTo(breakout.roomJid);
+  }
+
+  /** To a breakout room or back. */
+  moveTo(roomJid: string): void {
+    const room = this.#room;
+    if (room === undefined || room.address === roomJid) return;
+    this.#connection.send(leavePresence(`${room.address}/${room.self}`, "switch_room"));
+    this.#media.close(true);
+    this.#room = undefined;
+    this.#roomJid = roomJid;
+    this.#handAt = undefined;
+    this.#emit({ kind: "moved", room: roomJid });
+    void this.#enter();
+  }
+
+  /** We became the loudest: the server's statistics count it (signaling.md 6.6). */
+  saySpeaking(): void {
+    const { speakerStats } = this.#components;
+    if (speakerStats !== undefined && this.#room !== undefined)
+      this.#connection.send(speakerMessage(speakerStats, this.#room.address));
+  }
+
+  #sendJingle(jingle: Jingle): ReturnType<XmppConnection["request"]> {
+    const room = this.#room;
+    if (room === undefined) return Promise.resolve({ kind: "timeout" });
+    return this.#connection.request("set", room.focusAddress, jingleElement(jingle));
+  }
+
+  /** IQs of others to us. */
+  #answer(request: Element): Element | undefined {
+    const query = child(request, "query", NS.discoInfo);
+    if (query !== undefined && attr(request, "type") === "get") {
+      const node = attr(query, "node");
+      if (node === undefined || node === `${CAPS_NODE}#${this.#capsVer}`) return iqResult(request, discoQuery(node));
+      return errorReply(request, { condition: "item-not-found" });
+    }
+    if (child(request, "ping", NS.ping) !== undefined) return iqResult(request);
+    const element = jingleChild(request);
+    if (element !== undefined) return this.#jingle(request, element);
+    for (const each of request.getChildElements())
+      if (is(each, "mute") && attr(request, "from") === this.#room?.focusAddress) return this.#muted(request, each);
+    return undefined;
+  }
+
+  #muted(request: Element, mute: Element): Element {
+    const media = (
+      { [NS.jitmeetAudio]: "audio", [NS.jitmeetVideo]: "video", "http://jitsi.org/jitmeet/desktop": "desktop" } as const
+    )[mute.getNS() ?? ""];
+    const actor = attr(mute, "actor");
+    if (media !== undefined && text(mute) === "true")
+      this.#emit({ kind: "muted-by", media, actor: actor?.slice(actor.indexOf("/") + 1) });
+    return iqResult(request);
+  }
+
+  #jingle(request: Element, element: Element): Element {
+    const jingle = readJingle(element);
+    const room = this.#room;
+    if (isJingleFault(jingle)) return errorReply(request, { condition: "bad-request", text: jingle.text });
+    if (room === undefined || attr(request, "from") !== room.focusAddress)
+      // Peer-to-peer sessions are not offered by us and not taken (design.md 3).
+      return errorReply(request, { condition: "service-unavailable" });
+    if (jingle.action === "session-initiate") {
+      if (this.#media.session?.sid === jingle.sid) return errorReply(request, { condition: "service-unavailable" });
+      const own = attr(request, "to") ?? this.#connection.jid;
+      queueMicrotask(() => {
+        if (jingle.startMuted !== undefined && (jingle.startMuted.audio || jingle.startMuted.video))
+          this.#emit({ kind: "start-muted", ...jingle.startMuted });
+        this.#media.accept(jingle, { endpoint: this.#endpoint, focusAddress: room.focusAddress, ownAddress: own });
+      });
+      return iqResult(request);
+    }
+    if (this.#media.handle(jingle)) return iqResult(request);
+    return errorReply(request, {
+      condition: "item-not-found",
+      extra: [xml("unknown-session", { xmlns: NS.jingleErrors })],
+    });
+  }
+
+  leave(): void {
+    this.#end(true);
+    this.#emit({ kind: "ended", reason: "left", actor: undefined, text: undefined });
+  }
+
+  #end(tell: boolean): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#entry += 1;
+    const room = this.#room;
+    this.#media.close(tell && room?.joined === true);
+    this.#lobby.leave();
+    if (tell && room?.joined === true) this.#connection.send(leavePresence(`${room.address}/${room.self}`));
+    this.#connection.stop();
+  }
+}
+
+const delay = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+async function sha1(source: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(source));
+  return btoa(String.fromCharCode(...new Uint8Array(digest)));
+}
+
+/** What this browser can show, in the names that clients exchange. */
+function receivableCodecs(): readonly string[] {
+  const types = RTCRtpReceiver.getCapabilities("video")?.codecs.map((each) => each.mimeType.toLowerCase()) ?? [];
+  return ["av1", "vp9", "vp8", "h264"].filter((name) => types.includes(`video/${name}`));
+}

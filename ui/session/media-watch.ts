@@ -1,0 +1,69 @@
+/**
+ * When lost media is asked for anew (product.md W59; signaling.md 4.9): a restart of the session soon, joining the room again when that brings
+ * nothing. A core: told of changes and of the time, it says what is due.
+ */
+import { type Millis, millis } from "./time.ts";
+
+export type WatchAction = "restart" | "rejoin";
+
+/** A short gap mends itself: checks go on while "disconnected". */
+const GAP_MS = 4000;
+/** The focus refuses restarts less than 5 s apart and more than 5 a minute. */
+const BETWEEN_RESTARTS_MS = 5500;
+const RESTARTS_PER_MINUTE = 4;
+/** No new offer or no connection so long after a restart: join again. */
+const PATIENCE_MS = 15_000;
+
+export class MediaWatch {
+  #restarts: Millis[] = [];
+  #restartAt: Millis | undefined;
+  #rejoinAt: Millis | undefined;
+
+  interrupted(now: Millis): void {
+    this.#plan(now, GAP_MS);
+  }
+
+  failed(now: Millis): void {
+    this.#plan(now, 0);
+  }
+
+  connected(): void {
+    this.#restartAt = undefined;
+    this.#rejoinAt = undefined;
+  }
+
+  /** The session ended by the focus's wish, or we leave: nothing to mend. */
+  ended(): void {
+    this.connected();
+  }
+
+  nextDeadline(): Millis | undefined {
+    const at = [this.#restartAt, this.#rejoinAt].filter((each) => each !== undefined);
+    return at.length === 0 ? undefined : millis(Math.min(...at));
+  }
+
+  due(now: Millis): WatchAction | undefined {
+    if (this.#rejoinAt !== undefined && this.#rejoinAt <= now) {
+      this.#rejoinAt = millis(now + 2 * PATIENCE_MS);
+      this.#restartAt = undefined;
+      return "rejoin";
+    }
+    if (this.#restartAt !== undefined && this.#restartAt <= now) {
+      this.#restartAt = undefined;
+      this.#restarts = [...this.#restarts.filter((each) => now - each < 60_000), now];
+      this.#rejoinAt ??= millis(now + PATIENCE_MS);
+      return "restart";
+    }
+    return undefined;
+  }
+
+  #plan(now: Millis, wait: number): void {
+    const last = this.#restarts.at(-1);
+    const recent = this.#restarts.filter((each) => now - each < 60_000);
+    const first = recent[0];
+    const spaced = last === undefined ? 0 : last + BETWEEN_RESTARTS_MS;
+    const limited = recent.length >= RESTARTS_PER_MINUTE && first !== undefined ? first + 60_000 : 0;
+    const at = millis(Math.max(now + wait, spaced, limited));
+    if (this.#restartAt === undefined || at < this.#restartAt) this.#restartAt = at;
+  }
+}
