@@ -384,7 +384,7 @@ export const options = {
     reason: "Who encrypts media: the fastest measured at start, or one pinned.",
   }),
 
-  "gateway.https_port": port({ default: 443, reason: "The pages, over TLS." }),
+  "gateway.https_port": port({ default: 443, reason: "The pages, over TLS 1.2 and 1.3." }),
   "gateway.http_port": port({
     default: 80,
     reason: "Plain HTTP: the pages for this machine itself, the way to trust the box and to https for others.",

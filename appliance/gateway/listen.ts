@@ -7,8 +7,9 @@ import { Elysia } from "elysia";
 import type { ListenAddress, TlsIdentity } from "../config.ts";
 import type { Logger } from "../log.ts";
 import type { Counter, Gauge } from "../metrics.ts";
+import type { AddressBudget } from "./address-budget.ts";
 import type { Gateway, GatewayAnswer } from "./gateway.ts";
-import { Relay } from "./relay.ts";
+import { Relay, RelayRefused } from "./relay.ts";
 
 interface SocketData {
   readonly relay: Relay;
@@ -19,7 +20,8 @@ export interface ListenerOptions {
   readonly listen: ListenAddress;
   readonly tls: TlsIdentity | undefined;
   readonly httpsPort: () => number;
-  readonly relaysPerAddress: number;
+  /** WebSockets, shared by all listeners. */
+  readonly budget: AddressBudget;
   readonly gateway: Gateway;
   readonly log: Logger;
   readonly refused: Counter;
@@ -62,7 +64,6 @@ const RETURNED_HEADERS = [
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #relays = new Set<Relay>();
-  readonly #perAddress = new Map<string, number>();
   #server: Server<SocketData>;
   #tls: TlsIdentity | undefined;
 
@@ -107,6 +108,7 @@ export class Listener {
       perMessageDeflate: false,
       open: (socket) => socket.data.relay.attach(socket),
       message: (socket, message) => socket.data.relay.fromClient(message),
+      drain: (socket) => socket.data.relay.clientDrained(),
       close: (socket, code, reason) => socket.data.relay.clientClosed(code, reason),
     };
     // Bun's types lack minVersion; its TLS refuses 1.1 even without it (measured), but defaults change.
@@ -181,45 +183,37 @@ export class Listener {
     address: string,
     server: Server<SocketData> | null,
   ): Promise<Response> {
-    const { refused, relaysEnded, relaysOpen, relaysPerAddress, log } = this.#options;
-    const open = this.#perAddress.get(address) ?? 0;
-    if (server === null || open >= relaysPerAddress) {
+    const { refused, relaysEnded, relaysOpen, budget, log } = this.#options;
+    if (server === null || !budget.take(address)) {
       refused.add({ reason: "relays-per-address" });
       return new Response("Too many connections\n", { status: 429, headers: { "Retry-After": "10" } });
     }
-    this.#perAddress.set(address, open + 1);
     let counted = true;
     let relay: Relay | undefined;
     const release = (how: string): void => {
       if (!counted) return;
       counted = false;
-      const left = (this.#perAddress.get(address) ?? 1) - 1;
-      if (left <= 0) this.#perAddress.delete(address);
-      else this.#perAddress.set(address, left);
+      budget.release(address);
       if (relay !== undefined) this.#relays.delete(relay);
-      relaysOpen.set(this.#relays.size);
+      relaysOpen.set(this.#relays.size, { listener: this.#tls === undefined ? "http" : "https" });
       relaysEnded.add({ reason: how });
     };
     try {
       relay = await Relay.open(
-        {
-          url: order.url,
-          subprotocol: order.subprotocol,
-          headers: forwardedFor(address, order.host, this.#tls !== undefined),
-        },
+        { ...order, headers: forwardedFor(address, undefined, this.#tls !== undefined) },
         UPSTREAM_OPEN_MS,
         release,
       );
     } catch (error) {
+      const status = error instanceof RelayRefused ? error.status : 500;
       release("refused");
-      log.warn("a part refused a WebSocket", {
-        reason: "relay-refused",
-        error: error instanceof Error ? error.message : String(error),
-      });
-      return new Response("The part behind this address does not answer\n", { status: 502 });
+      // A bridge refuses wrong passwords with 403 and what it does not know with 404: that is the client's business, not ours.
+      if (status >= 500)
+        log.warn("a part did not take a WebSocket", { reason: "relay-refused", status, error: String(error) });
+      return new Response("The part behind this address refused\n", { status: status < 400 ? 502 : status });
     }
     this.#relays.add(relay);
-    relaysOpen.set(this.#relays.size);
+    relaysOpen.set(this.#relays.size, { listener: this.#tls === undefined ? "http" : "https" });
     const upgraded = server.upgrade(request, {
       data: { relay, address },
       ...(order.subprotocol === undefined ? {} : { headers: { "Sec-WebSocket-Protocol": order.subprotocol } }),

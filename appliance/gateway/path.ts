@@ -42,5 +42,5 @@ export const splitTarget = (url: string): { readonly path: string; readonly quer
     : { path: beforeFragment.slice(0, at), query: beforeFragment.slice(at + 1) };
 };
 
-/** A room or tenant: one segment without `& : ' "` (1.4). */
-export const isRoomSegment = (segment: string): boolean => segment.length <= 256 && !/[/?&:'"<>]/.test(segment);
+/** A room or tenant: one segment without `& : ' "` (1.4). Names with a dot in front are hidden files everywhere else, so they are no rooms either. */
+export const isRoomSegment = (segment: string): boolean => segment.length <= 256 && !/^\.|[/?&:'"<>]/.test(segment);

@@ -1,77 +1,102 @@
 /**
- * Shell: one WebSocket relayed: the client's side is Bun's server socket, the other side a client socket to xmpp or bridge. Both ways bounded:
- * who does not take what is sent to it is closed, because neither socket can be told to read slower (Bun has no pause for WebSockets).
+ * Shell: one WebSocket relayed between a client (Bun's server socket) and a part (a TCP connection under websocket-client.ts). Bounded both ways:
+ * when the client does not take what the part says, the part's connection is read no further until it does; when the part does not take what the
+ * client says, the client is closed, because Bun's server sockets cannot be read slower.
  */
-import type { ServerWebSocket } from "bun";
+import { randomBytes } from "node:crypto";
+import type { ServerWebSocket, Socket } from "bun";
+import { WebSocketClient, type WebSocketEvent } from "./websocket-client.ts";
 
-/** Bytes that wait for a side that does not take them. XMPP's stream management repeats what a closed client missed. */
-const MAX_WAITING_BYTES = 4 * 1024 * 1024;
-/** Messages of a client before the other side is open. */
-const MAX_EARLY_BYTES = 256 * 1024;
+/** Bytes waiting for the client from which the part is read no further. */
+const PAUSE_BYTES = 256 * 1024;
+/** Bytes that may wait for a part that does not read. */
+const MAX_WAITING_BYTES = 1024 * 1024;
 
-export type RelayEnd = "client" | "part" | "client-slow" | "part-slow" | "early-flood";
+export type RelayEnd = "client" | "part" | "part-fault" | "part-slow" | "gateway";
 
 export interface RelayOrder {
+  /** `ws://host:port/path?query`. */
   readonly url: string;
   readonly subprotocol: string | undefined;
+  /** Host header. */
+  readonly host: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly maxMessageBytes: number;
 }
 
-const sizeOf = (message: string | Uint8Array): number =>
-  typeof message === "string" ? Buffer.byteLength(message) : message.byteLength;
+/** The part refused the upgrade, or is not there (502), or takes too long (504). */
+export class RelayRefused extends Error {
+  override readonly name = "RelayRefused";
+  constructor(readonly status: number) {
+    super(`refused with status ${status}`);
+  }
+}
 
 /** Codes that may be sent in a close frame (RFC 6455 7.4); others become 1011. */
-const sendable = (code: number): number =>
+export const sendableCode = (code: number): number =>
   code === 1000 ||
   code === 1001 ||
-  (code >= 1003 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006) ||
+  code === 1002 ||
+  code === 1003 ||
+  (code >= 1007 && code <= 1014) ||
   (code >= 3000 && code <= 4999)
     ? code
     : 1011;
 
 export class Relay {
-  readonly #part: WebSocket;
+  readonly #websocket: WebSocketClient;
   readonly #ended: (how: RelayEnd) => void;
+  readonly #opened = Promise.withResolvers<void>();
+  #part: Socket | undefined;
   #client: ServerWebSocket<unknown> | undefined;
-  #early: (string | Uint8Array<ArrayBuffer>)[] = [];
-  #earlyBytes = 0;
+  /** Bytes that the part's connection did not take at once. */
+  #unsent: Uint8Array[] = [];
+  #unsentBytes = 0;
+  /** What the part said before the client's side was upgraded; its connection is paused then, so this is one read at most. */
+  #early: WebSocketEvent[] = [];
+  #isOpen = false;
+  #paused = false;
   #over = false;
 
-  /** Resolves once the part has accepted; rejects if it refuses or is not there. */
-  static open(order: RelayOrder, timeoutMs: number, ended: (how: RelayEnd) => void): Promise<Relay> {
-    const options = {
-      ...(order.subprotocol === undefined ? {} : { protocols: [order.subprotocol] }),
-      headers: order.headers,
-    };
-    // Bun's client takes options where the browser's, whose types these are, takes a list of subprotocols.
-    const socket = new WebSocket(order.url, options as unknown as string[]);
-    socket.binaryType = "arraybuffer";
-    const relay = new Relay(socket, ended);
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new Error("time-out"));
-        socket.close();
-      }, timeoutMs);
-      socket.addEventListener("open", () => {
-        clearTimeout(timer);
-        resolve(relay);
+  /** Resolves once the part has accepted; rejects with RelayRefused. */
+  static async open(order: RelayOrder, timeoutMs: number, ended: (how: RelayEnd) => void): Promise<Relay> {
+    const url = new URL(order.url);
+    const websocket = new WebSocketClient(
+      {
+        host: order.host,
+        target: `${url.pathname}${url.search}`,
+        subprotocol: order.subprotocol,
+        headers: order.headers,
+        maxMessageBytes: order.maxMessageBytes,
+      },
+      randomBytes,
+    );
+    const relay = new Relay(websocket, ended);
+    const timer = setTimeout(() => relay.#refuse(504), timeoutMs);
+    try {
+      relay.#part = await Bun.connect({
+        hostname: url.hostname.replace(/^\[|\]$/g, ""),
+        port: Number(url.port || "80"),
+        socket: {
+          data: (_socket, bytes) => relay.#received(bytes),
+          drain: () => relay.#flush(),
+          close: () => relay.#partGone(),
+          error: () => relay.#partGone(),
+        },
+      }).catch(() => {
+        throw new RelayRefused(502);
       });
-      socket.addEventListener("close", () => {
-        clearTimeout(timer);
-        reject(new Error("refused"));
-      });
-    });
+      relay.#write(websocket.request());
+      await relay.#opened.promise;
+      return relay;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
-  constructor(part: WebSocket, ended: (how: RelayEnd) => void) {
-    this.#part = part;
+  private constructor(websocket: WebSocketClient, ended: (how: RelayEnd) => void) {
+    this.#websocket = websocket;
     this.#ended = ended;
-    part.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) =>
-      this.#toClient(typeof data === "string" ? data : new Uint8Array(data)),
-    );
-    part.addEventListener("close", ({ code, reason }) => this.#end("part", sendable(code), reason));
-    // A close event follows each error.
-    part.addEventListener("error", () => {});
   }
 
   /** The client's side is there. */
@@ -79,47 +104,135 @@ export class Relay {
     this.#client = client;
     const early = this.#early;
     this.#early = [];
-    for (const message of early) this.#toClient(message);
-    if (this.#over) client.close(1011, "");
+    for (const event of early) this.#perform(event);
+    this.#resume();
   }
 
-  fromClient(message: string | Uint8Array<ArrayBuffer>): void {
+  fromClient(message: string | Uint8Array): void {
     if (this.#over) return;
-    this.#part.send(message);
-    if (this.#part.bufferedAmount > MAX_WAITING_BYTES) this.#end("part-slow", 1013, "overloaded");
+    this.#write(this.#websocket.message(message));
+    if (this.#unsentBytes > MAX_WAITING_BYTES) this.#end("part-slow", 1013, "overloaded");
+  }
+
+  /** The client took what waited for it. */
+  clientDrained(): void {
+    this.#resume();
   }
 
   clientClosed(code: number, reason: string): void {
     if (this.#over) return;
     this.#over = true;
-    this.#part.close(sendable(code) === code ? code : 1000, reason.slice(0, 100));
+    // 1005 and 1006 are words for "said nothing"; a part is told what a browser that goes away would say.
+    this.#write(this.#websocket.close(sendableCode(code) === code ? code : 1001, reason));
+    this.#part?.end();
     this.#ended("client");
   }
 
-  /** Ends both sides, e.g. because the gateway stops. */
+  /** Ends both sides because the gateway stops. */
   close(): void {
-    this.#end("part", 1001, "");
+    this.#end("gateway", 1001, "");
   }
 
-  #toClient(message: string | Uint8Array<ArrayBuffer>): void {
+  #received(bytes: Uint8Array): void {
+    for (const event of this.#websocket.receive(bytes)) this.#perform(event);
+  }
+
+  #perform(event: WebSocketEvent): void {
     if (this.#over) return;
-    if (this.#client === undefined) {
-      this.#early.push(message);
-      this.#earlyBytes += sizeOf(message);
-      if (this.#earlyBytes > MAX_EARLY_BYTES) this.#end("early-flood", 1011, "");
+    if (event.type === "open") {
+      this.#isOpen = true;
+      // Nothing is read until there is somebody to give it to.
+      this.#pause();
+      this.#opened.resolve();
       return;
     }
-    // 0: dropped by the socket, because it is closing.
-    this.#client.send(message);
-    if (this.#client.getBufferedAmount() > MAX_WAITING_BYTES) this.#end("client-slow", 1013, "too slow");
+    if (event.type === "refused") {
+      this.#refuse(event.status);
+      return;
+    }
+    if (event.type === "ping") {
+      this.#write(this.#websocket.pong(event.data));
+      return;
+    }
+    if (event.type === "pong") return;
+    const client = this.#client;
+    if (client === undefined) {
+      if (this.#isOpen) this.#early.push(event);
+      else this.#refuse(502);
+      return;
+    }
+    switch (event.type) {
+      case "message":
+        client.send(event.data);
+        if (client.getBufferedAmount() > PAUSE_BYTES) this.#pause();
+        break;
+      case "close":
+        this.#end("part", event.code === 1005 ? 1000 : sendableCode(event.code), event.reason);
+        break;
+      case "fault":
+        this.#end("part-fault", 1011, "");
+        break;
+    }
+  }
+
+  #refuse(status: number): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#part?.end();
+    this.#opened.reject(new RelayRefused(status));
+  }
+
+  #partGone(): void {
+    if (!this.#isOpen) {
+      this.#refuse(502);
+      return;
+    }
+    this.#end("part", 1011, "");
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#part?.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.#over || this.#client === undefined) return;
+    if (this.#client.getBufferedAmount() > PAUSE_BYTES) return;
+    this.#paused = false;
+    this.#part?.resume();
+  }
+
+  #write(bytes: Uint8Array): void {
+    const part = this.#part;
+    if (part === undefined) return;
+    const taken = this.#unsent.length > 0 ? 0 : Math.max(0, part.write(bytes));
+    if (taken === bytes.length) return;
+    this.#unsent.push(bytes.subarray(taken));
+    this.#unsentBytes += bytes.length - taken;
+  }
+
+  #flush(): void {
+    while (this.#part !== undefined) {
+      const [first] = this.#unsent;
+      if (first === undefined) return;
+      const taken = Math.max(0, this.#part.write(first));
+      this.#unsentBytes -= taken;
+      if (taken < first.length) {
+        this.#unsent[0] = first.subarray(taken);
+        return;
+      }
+      this.#unsent.shift();
+    }
   }
 
   #end(how: RelayEnd, code: number, reason: string): void {
     if (this.#over) return;
+    if (how === "gateway") this.#write(this.#websocket.close(1001, ""));
     this.#over = true;
     this.#early = [];
     this.#client?.close(code, reason.slice(0, 100));
-    this.#part.close(1000);
+    this.#part?.end();
     this.#ended(how);
   }
 }

@@ -3,6 +3,7 @@
  */
 import type { GatewayConfig } from "../config.ts";
 import type { PartEnvironment } from "../part.ts";
+import { AddressBudget } from "./address-budget.ts";
 import { Gateway } from "./gateway.ts";
 import { Listener } from "./listen.ts";
 import type { RunningGateway } from "./running-gateway.ts";
@@ -12,7 +13,7 @@ export const startGateway = async (config: GatewayConfig, environment: PartEnvir
   const { log, metrics } = environment;
   const gateway = new Gateway(config, readStaticFolder(config.staticFolder));
   const common = {
-    relaysPerAddress: config.relaysPerAddress,
+    budget: new AddressBudget(config.relaysPerAddress),
     gateway,
     log,
     refused: metrics.counter("parley_gateway_refused_total", "Requests refused, by reason"),
