@@ -19,6 +19,7 @@ import { RoomSlot } from "../muc/slot.ts";
 import { setSubject } from "../muc/subject.ts";
 import type { Turn } from "../muc/turn.ts";
 import { displayName, jsonMessage, UNHEARD } from "./component.ts";
+import { isQueried } from "./meetings.ts";
 
 const MAX_BREAKOUTS = 100;
 const MAX_SUBJECT = 256;
@@ -201,9 +202,8 @@ export class BreakoutRooms {
     const full = jidText(sender.jid);
     const breakout = this.#breakouts?.roomsOf(full)[0];
     if (breakout !== undefined) return this.mainOf(breakout);
-    const wanted = sender.connection?.room?.toLowerCase();
     const rooms = this.#meetings?.roomsOf(full) ?? [];
-    return rooms.find((room) => room.jid.local === wanted) ?? rooms[0];
+    return rooms.find((room) => isQueried(room, sender)) ?? rooms[0];
   }
 
   #add(turn: Turn, main: Room, subject: string): StanzaError | undefined {

@@ -19,6 +19,7 @@ import type { Room } from "../muc/room.ts";
 import type { MucService } from "../muc/service.ts";
 import type { Turn } from "../muc/turn.ts";
 import { displayName } from "./component.ts";
+import { queriedRooms } from "./meetings.ts";
 import type { RoomMetadata } from "./room-metadata.ts";
 
 const DISPLAY_NAME_REQUIRED = "http://jitsi.org/protocol/lobbyrooms#displayname_required";
@@ -142,8 +143,8 @@ export class Lobby {
   /** Features of a session's lobby, asked for by node before it joins (signaling.md 6.3). */
   discoNode(node: string, sender: Sender): readonly string[] | undefined {
     if (node !== "lobbyrooms") return undefined;
-    const local = sender.connection?.room?.toLowerCase();
-    return local !== undefined && this.#lobbies?.room(local) !== undefined ? [DISPLAY_NAME_REQUIRED] : [];
+    const hasLobby = queriedRooms(sender).some((local) => this.#lobbies?.room(local) !== undefined);
+    return hasLobby ? [DISPLAY_NAME_REQUIRED] : [];
   }
 
   /** For the meeting room. */

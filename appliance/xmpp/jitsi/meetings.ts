@@ -12,6 +12,16 @@ export interface Attendance {
   readonly occupant: Occupant;
 }
 
+/** The local parts that the URL of a connection may mean: its room, under its tenant first (signaling.md 1.1, 6.1). */
+export function queriedRooms(sender: Sender): readonly string[] {
+  const room = sender.connection?.room?.toLowerCase();
+  const tenant = sender.connection?.prefix?.toLowerCase();
+  if (room === undefined || room === "") return [];
+  return tenant === undefined || tenant === "" ? [room] : [`[${tenant}]${room}`, room];
+}
+
+export const isQueried = (room: Room, sender: Sender): boolean => queriedRooms(sender).includes(room.jid.local ?? "");
+
 export class Meetings {
   /** Meeting rooms first, then breakout rooms. */
   constructor(private readonly services: readonly MucService[]) {}
@@ -19,9 +29,8 @@ export class Meetings {
   /** Where the sender is: the room of its connection's URL, else the first it is in. */
   of(sender: Sender): Attendance | undefined {
     const full = jidText(sender.jid);
-    const wanted = sender.connection?.room?.toLowerCase();
     const rooms = this.services.flatMap((service) => service.roomsOf(full));
-    const room = rooms.find((each) => each.jid.local === wanted) ?? rooms[0];
+    const room = rooms.find((each) => isQueried(each, sender)) ?? rooms[0];
     const occupant = room?.occupants.byJid(full);
     return room === undefined || occupant === undefined ? undefined : { room, occupant };
   }

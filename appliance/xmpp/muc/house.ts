@@ -69,15 +69,17 @@ export class House {
   readonly effects: HostAction[] = [];
   #ids = 0;
 
-  constructor(options: Partial<MucHostsOptions> = {}) {
-    this.hosts = createMucHosts({
-      domains: DOMAINS,
-      limits: { rooms: 100, occupantsPerRoom: 50, roomsPerUser: 10 },
-      focusAccount: "focus@auth.meet.test",
-      newId: () => `00000000-0000-4000-8000-${String(++this.#ids).padStart(12, "0")}`,
-      toEpoch: (now) => (EPOCH + now) as EpochMillis,
-      ...options,
-    });
+  constructor(options: Partial<MucHostsOptions> = {}, hosts?: readonly Host[]) {
+    this.hosts =
+      hosts ??
+      createMucHosts({
+        domains: DOMAINS,
+        limits: { rooms: 100, occupantsPerRoom: 50, roomsPerUser: 10 },
+        focusAccount: "focus@auth.meet.test",
+        newId: () => `00000000-0000-4000-8000-${String(++this.#ids).padStart(12, "0")}`,
+        toEpoch: (now) => (EPOCH + now) as EpochMillis,
+        ...options,
+      });
   }
 
   person(address: string, more: Partial<Sender> = {}): Person {
@@ -114,7 +116,7 @@ export class House {
   }
 
   host(domain: string): Host | undefined {
-    return this.hosts.find((each) => each.domain === domain);
+    return this.hosts.find((each) => each.domain === domain) ?? this.hosts.find((each) => each.answersFor?.(domain));
   }
 
   perform(actions: readonly HostAction[], _host: Host): void {
