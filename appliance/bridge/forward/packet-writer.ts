@@ -1,0 +1,99 @@
+/**
+ * The header and extension block of one outgoing packet (bridge.md 4.2): of what came in only the audio level, the video orientation and, on packets handled by
+ * it, the dependency descriptor go on; transport-wide number (video) or send time are ours. Always the same set, so that packets of a run stay equal in size.
+ */
+import { write16, write24 } from "../rtp/bytes.ts";
+import { ExtensionWriter, fitsOneByte } from "../rtp/extensions.ts";
+import { FIXED_HEADER_LENGTH, writeHeader } from "../rtp/header.ts";
+import type { RtpPacket } from "../rtp/packet.ts";
+import type { Rewrite } from "./rewrite.ts";
+
+/** Ids that a receiver negotiated, 0: not. */
+export interface OutgoingExtensions {
+  readonly audioLevel: number;
+  readonly transportCc: number;
+  readonly absSendTime: number;
+  readonly videoOrientation: number;
+  readonly dependencyDescriptor: number;
+  /** The two-byte form may be used. */
+  readonly mixed: boolean;
+}
+
+export const NO_EXTENSIONS: OutgoingExtensions = {
+  audioLevel: 0,
+  transportCc: 0,
+  absSendTime: 0,
+  videoOrientation: 0,
+  dependencyDescriptor: 0,
+  mixed: false,
+};
+
+/** The longest header that the functions here write: fixed part, block header, and elements with a descriptor of 255 bytes. */
+export const MAX_HEADER_LENGTH = 12 + 4 + 4 + 5 + 3 + 257 + 3;
+
+const writer = new ExtensionWriter();
+
+/** Returns the header's length. */
+export function writeAudioHeader(
+  bytes: Uint8Array,
+  offset: number,
+  packet: RtpPacket,
+  rewrite: Rewrite,
+  extensions: OutgoingExtensions,
+  ssrc: number,
+  payloadType: number,
+): number {
+  const id = extensions.audioLevel;
+  const level = id > 0 && packet.audioLevel >= 0;
+  writeHeader(bytes, offset, false, level, rewrite.marker, payloadType, rewrite.sequence, rewrite.timestamp, ssrc);
+  if (!level) return FIXED_HEADER_LENGTH;
+  writer.begin(offset + FIXED_HEADER_LENGTH, id > 14);
+  bytes[writer.element(bytes, id, 1)] = (packet.voice ? 0x80 : 0) | packet.audioLevel;
+  return FIXED_HEADER_LENGTH + writer.end(bytes);
+}
+
+/** `transport`: number for the transport-wide extension; ignored where it was not negotiated. Returns the header's length. */
+export function writeVideoHeader(
+  bytes: Uint8Array,
+  offset: number,
+  packet: RtpPacket,
+  rewrite: Rewrite,
+  extensions: OutgoingExtensions,
+  ssrc: number,
+  payloadType: number,
+  sequence: number,
+  padded: boolean,
+  transport: number,
+  nowMs: number,
+): number {
+  const descriptorId = rewrite.frameNumber >= 0 ? extensions.dependencyDescriptor : 0;
+  const orientationId = packet.videoOrientation >= 0 ? extensions.videoOrientation : 0;
+  const transportId = extensions.transportCc;
+  const timeId = transportId > 0 ? 0 : extensions.absSendTime;
+  const any = descriptorId + orientationId + transportId + timeId > 0;
+  writeHeader(bytes, offset, padded, any, rewrite.marker, payloadType, sequence, rewrite.timestamp, ssrc);
+  if (!any) return FIXED_HEADER_LENGTH;
+  const twoByte =
+    transportId > 14 ||
+    timeId > 14 ||
+    orientationId > 14 ||
+    (descriptorId > 0 && !fitsOneByte(descriptorId, packet.descriptorLength));
+  writer.begin(offset + FIXED_HEADER_LENGTH, twoByte);
+  if (transportId > 0) write16(bytes, writer.element(bytes, transportId, 2), transport);
+  // abs-send-time: seconds in 6.18 fixed point.
+  if (timeId > 0) write24(bytes, writer.element(bytes, timeId, 3), Math.floor((nowMs % 64_000) * 262.144));
+  if (orientationId > 0) bytes[writer.element(bytes, orientationId, 1)] = packet.videoOrientation;
+  if (descriptorId > 0) {
+    const at = writer.element(bytes, descriptorId, packet.descriptorLength);
+    bytes.copyWithin(at, packet.descriptorOffset, packet.descriptorOffset + packet.descriptorLength);
+    rewriteDescriptor(bytes, at, rewrite);
+  }
+  return FIXED_HEADER_LENGTH + writer.end(bytes);
+}
+
+/** Mandatory fields of the dependency descriptor: start and end bits, six bits of template id, sixteen of frame number. */
+function rewriteDescriptor(bytes: Uint8Array, at: number, rewrite: Rewrite): void {
+  const first = bytes[at] as number;
+  bytes[at] = (first & 0xc0) | ((first + rewrite.templateOffset) & 0x3f);
+  write16(bytes, at + 1, rewrite.frameNumber);
+}

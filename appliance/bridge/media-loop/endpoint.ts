@@ -1,0 +1,175 @@
+/**
+ * What the loop knows of conferences, endpoints and sources. Made and changed by commands only (apply-command.ts); the packet path reads it and counts.
+ */
+import type { AudioSender } from "../forward/audio-sender.ts";
+import type { OutgoingStream } from "../forward/sender.ts";
+import type { VideoSender } from "../forward/video-sender.ts";
+import type { EndpointIndex, SourceIndex } from "../media-commands.ts";
+import { IncomingStream } from "../receive/receiver.ts";
+import { ArrivalRecorder } from "../rtcp/transport-feedback.ts";
+import type { SrtpContext } from "../transport/srtp.ts";
+import { Loudness } from "./loudness.ts";
+import { Destination } from "./outbox.ts";
+import { PayloadTable } from "./payload-table.ts";
+
+/** Audio levels kept per endpoint between two `levels` events. */
+export const LEVELS = 32;
+
+export type SourceStream = IncomingStream<Source>;
+
+/** A receiver of a source. */
+export class Taker<Sender> {
+  readonly receiver: Endpoint;
+  readonly sender: Sender;
+  /** The receiver's payload type for `from`; remembered, because a stream keeps its type. */
+  from = -1;
+  to = -1;
+
+  constructor(receiver: Endpoint, sender: Sender) {
+    this.receiver = receiver;
+    this.sender = sender;
+  }
+}
+
+export class Source {
+  readonly index: SourceIndex;
+  readonly owner: Endpoint;
+  readonly kind: "audio" | "video";
+  name: string;
+  readonly encodings: SourceStream[] = [];
+  audioTakers: Taker<AudioSender>[] = [];
+  videoTakers: Taker<VideoSender>[] = [];
+  /** A receiver in rewriting mode lacks a slot for this microphone. */
+  wantsSlot = false;
+  askedSlotAt = Number.NEGATIVE_INFINITY;
+  /** Silence packets forwarded in a row. */
+  silent = 0;
+  layersReportedAt = Number.NEGATIVE_INFINITY;
+  layersAlive = false;
+
+  constructor(index: SourceIndex, owner: Endpoint, kind: "audio" | "video", name: string) {
+    this.index = index;
+    this.owner = owner;
+    this.kind = kind;
+    this.name = name;
+  }
+}
+
+export class Endpoint {
+  readonly index: EndpointIndex;
+  readonly conference: Conference;
+  /** Hears microphones only through slots (bridge.md 4.6). */
+  readonly ssrcRewriting: boolean;
+  /** Incoming SSRC (as signed 32 bits) → stream. */
+  readonly streams = new Map<number, SourceStream>();
+  readonly sources = new Map<SourceIndex, Source>();
+  /** Outgoing SSRC (signed) → its stream; never taken out while the keys live. */
+  readonly outgoing = new Map<number, OutgoingStream>();
+  /** Outgoing SSRC (signed) → what feeds it now. */
+  readonly videoBySsrc = new Map<number, Source>();
+  readonly audioSenders = new Map<SourceIndex, AudioSender>();
+  readonly videoSenders = new Map<SourceIndex, VideoSender>();
+  /** Slots of microphones in rewriting mode. */
+  readonly audioSsrcs = new Map<SourceIndex, number>();
+  subscription: { readonly all: boolean; readonly sources: ReadonlySet<SourceIndex> } = {
+    all: true,
+    sources: new Set(),
+  };
+  payload = new PayloadTable([], {}, false);
+  receive: SrtpContext | undefined;
+  send: SrtpContext | undefined;
+  /** Bytes that `send` appends to RTP. */
+  tagBytes = 10;
+  readonly destination = new Destination();
+  /** Path in the table; −1: not selected yet. */
+  path = -1;
+  muteAudio = false;
+  muteVideo = false;
+  table = 0;
+  ice: { readonly username: string; readonly password: string; readonly controlling: boolean } | undefined;
+  /** Consent checks that may still be answered before the next tick. */
+  answersLeft = 0;
+
+  /** Next transport-wide number to write; the counter starts at 1. */
+  transportSequence = 1;
+  readonly arrivals = new ArrivalRecorder();
+  feedbackAt = Number.NEGATIVE_INFINITY;
+  reportAt = 0;
+  /** A NACK may be due. */
+  nackPending = false;
+  /** In the loop's list of endpoints to look after when the batch ends. */
+  touched = false;
+  frameEnded = false;
+
+  lastReceivedAt = -1;
+  /** Smoothed round-trip time; 0: not known. */
+  rttMs = 0;
+  rttChanged = false;
+  readonly levels = new Uint8Array(LEVELS);
+  levelCount = 0;
+  /** Loudness for the loudest-N choice. */
+  loudness = new Loudness();
+
+  packetsReceived = 0;
+  bytesReceived = 0;
+  packetsSent = 0;
+  bytesSent = 0;
+  /** Retransmissions that NACKs may still cost in this tick. */
+  nackBudget = 0;
+
+  /** The stream looked up last: packets come in runs. */
+  #lastSsrc = 0;
+  #lastStream: SourceStream | undefined;
+
+  constructor(index: EndpointIndex, conference: Conference, ssrcRewriting: boolean) {
+    this.index = index;
+    this.conference = conference;
+    this.ssrcRewriting = ssrcRewriting;
+  }
+
+  stream(ssrc: number): SourceStream | undefined {
+    const key = ssrc | 0;
+    if (key === this.#lastSsrc && this.#lastStream !== undefined) return this.#lastStream;
+    const stream = this.streams.get(key);
+    if (stream !== undefined) {
+      this.#lastSsrc = key;
+      this.#lastStream = stream;
+    }
+    return stream;
+  }
+
+  /** After any change of `streams`. */
+  forgetLastStream(): void {
+    this.#lastStream = undefined;
+  }
+
+  /** Media can go to it. */
+  get reachable(): boolean {
+    return this.path >= 0 && this.send !== undefined;
+  }
+}
+
+export class Conference {
+  readonly id: number;
+  loudest: number;
+  feedbackAudio: number;
+  feedbackVideo: number;
+  readonly endpoints = new Set<Endpoint>();
+  dominant = -1;
+  /** Who takes whose microphone has to be worked out again. */
+  stale = false;
+
+  constructor(id: number, loudest: number, feedbackAudio: number, feedbackVideo: number) {
+    this.id = id;
+    this.loudest = loudest;
+    this.feedbackAudio = feedbackAudio;
+    this.feedbackVideo = feedbackVideo;
+  }
+}
+
+export const newSourceStream = (
+  source: Source,
+  ssrc: number,
+  encoding: number,
+  repairs: SourceStream | undefined,
+): SourceStream => new IncomingStream<Source>(source, source.kind, ssrc, encoding, repairs);

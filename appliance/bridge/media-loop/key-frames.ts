@@ -1,0 +1,71 @@
+/**
+ * Asking senders for key frames: merged over receivers, throttled (bridge.md 4.9), to the encoding that the receiver is waiting for.
+ */
+import type { VideoSender } from "../forward/video-sender.ts";
+import { FIR_LENGTH, PLI_LENGTH, writeFir, writePli } from "../rtcp/key-frame.ts";
+import { SRTP_MAX_OVERHEAD, SRTP_SCRATCH_BYTES } from "../transport/srtp.ts";
+import type { Endpoint, Source, SourceStream } from "./endpoint.ts";
+import type { LoopState } from "./state.ts";
+
+/** An encoding without a packet for so long is taken for switched off. */
+const ALIVE_MS = 1000;
+
+export class KeyFrames {
+  readonly #state: LoopState;
+
+  constructor(state: LoopState) {
+    this.#state = state;
+  }
+
+  /** A receiver waits for a key frame of the source (it asked, or its target needs one). */
+  want(nowMs: number, source: Source, receiver: Endpoint, sender: VideoSender): void {
+    const stream = this.#streamFor(nowMs, source, sender.target >> 6);
+    if (stream === undefined || !stream.requests.ready(nowMs)) return;
+    if (!sender.requests.ask(nowMs, receiver.rttMs)) return;
+    this.#send(nowMs, stream);
+  }
+
+  /** More was lost than retransmission can mend: whoever watches this stream needs a new start. */
+  lost(nowMs: number, stream: SourceStream): void {
+    for (const taker of stream.owner.videoTakers) {
+      if (taker.sender.target < 0 || taker.sender.current !== stream.encoding) continue;
+      this.#send(nowMs, stream);
+      return;
+    }
+  }
+
+  /** The control side asks, for all encodings: somebody is about to watch. */
+  ask(nowMs: number, source: Source): void {
+    for (const stream of source.encodings) if (stream.lastPacketAt >= 0) this.#send(nowMs, stream);
+    const first = source.encodings[0];
+    if (first !== undefined && source.encodings.every((stream) => stream.lastPacketAt < 0)) this.#send(nowMs, first);
+  }
+
+  /** The target's own stream when it is alive, else the best alive below it, else the target's all the same. */
+  #streamFor(nowMs: number, source: Source, encoding: number): SourceStream | undefined {
+    for (let index = Math.min(encoding, source.encodings.length - 1); index >= 0; index--) {
+      const stream = source.encodings[index];
+      if (stream !== undefined && stream.lastPacketAt >= 0 && nowMs - stream.lastPacketAt < ALIVE_MS) return stream;
+    }
+    return source.encodings[Math.min(encoding, source.encodings.length - 1)];
+  }
+
+  #send(nowMs: number, stream: SourceStream): void {
+    const state = this.#state;
+    const owner = stream.owner.owner;
+    const { pli, fir } = owner.payload;
+    const context = owner.send;
+    if (!owner.reachable || context === undefined || (!pli && !fir)) return;
+    if (!stream.requests.send(nowMs)) return;
+    const at = state.outbox.reserve(owner.destination, FIR_LENGTH + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
+    const sender = owner.conference.feedbackVideo;
+    const length = pli
+      ? writePli(state.bytes, at, sender, stream.ssrc)
+      : writeFir(state.bytes, at, sender, stream.ssrc, stream.requests.commandSequence);
+    const size = context.protectRtcp(at, length);
+    if (size < PLI_LENGTH) return;
+    state.outbox.commit(owner.destination, size);
+    state.keyFrameRequestsSent += 1;
+    owner.bytesSent += size;
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The packet memory: one block for good, laid out once. The system calls and the ciphers read and write it in place.
+ */
+import { IOVEC_BYTES, MMSGHDR_BYTES, SEGMENT_CONTROL_BYTES } from "../native/libc-layout.ts";
+import { SRTP_SCRATCH_BYTES } from "../transport/srtp.ts";
+import { kernelRegionBytes } from "../transport/srtp-providers.ts";
+import { PATHS_BYTES } from "./addresses.ts";
+import { MAX_ENDPOINTS } from "./bounds.ts";
+import { ADDRESS_BYTES, MAX_RUNS, OUTBOX_BYTES } from "./outbox.ts";
+
+/** Packets of one receive call. */
+export const RECEIVE_SLOTS = 64;
+export const SLOT_BYTES = 2048;
+/** The longest datagram that is taken: what SRTP may write behind it stays in the slot. */
+export const MAX_DATAGRAM = SLOT_BYTES - SRTP_SCRATCH_BYTES;
+/** History of received video: forward/packet-log.ts. */
+export const LOG_BYTES = 16 * 1024 * 1024;
+
+const PAGE = 65536;
+let next = 64; // nothing lies at 0
+
+const place = (bytes: number): number => {
+  const at = next;
+  next += (bytes + 63) & ~63;
+  return at;
+};
+
+const placePages = (bytes: number): number => {
+  next = Math.ceil(next / PAGE) * PAGE;
+  return place(bytes);
+};
+
+/** SRTP contexts open at once: both directions of every endpoint, and some to measure with. */
+export const KERNEL_CONTEXTS = 2 * MAX_ENDPOINTS + 16;
+
+export const Layout = {
+  slots: place(RECEIVE_SLOTS * SLOT_BYTES),
+  receiveHeaders: place(RECEIVE_SLOTS * MMSGHDR_BYTES),
+  receiveVectors: place(RECEIVE_SLOTS * IOVEC_BYTES),
+  receiveAddresses: place(RECEIVE_SLOTS * ADDRESS_BYTES),
+  sendHeaders: place(MAX_RUNS * MMSGHDR_BYTES),
+  sendVectors: place(MAX_RUNS * IOVEC_BYTES),
+  sendControls: place(MAX_RUNS * SEGMENT_CONTROL_BYTES),
+  poll: place(64 * 8),
+  scratch: place(4096),
+  paths: place(PATHS_BYTES),
+  outbox: place(OUTBOX_BYTES),
+  log: place(LOG_BYTES),
+  /** For the scalar SRTP kernel: a whole number of pages. */
+  kernel: placePages(kernelRegionBytes(KERNEL_CONTEXTS)),
+} as const;
+
+export const MEMORY_PAGES = Math.ceil(next / PAGE);

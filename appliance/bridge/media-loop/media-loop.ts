@@ -1,0 +1,256 @@
+/**
+ * The media loop's core: datagrams and commands in, runs of datagrams and events out; no socket, no clock. The worker calls `receive` for each datagram of a
+ * batch, then `endBatch`; `apply` between batches; `tick` when `nextTick` has come.
+ *
+ * Order of a packet's way: address → endpoint, first byte → kind (RFC 7983), then receive-rtp.ts, receive-rtcp.ts, or consent.ts; what is none of ours goes up as
+ * `datagram`, bounded.
+ */
+import type { LayerState, MediaCommand, MediaStatistics } from "../media-commands.ts";
+import { isRtcp } from "../rtp/header.ts";
+import { canonicalAddress } from "../transport/address.ts";
+import { isDtls, isRtpOrRtcp, isStun } from "../transport/demux.ts";
+import { addressPort, addressText } from "./addresses.ts";
+import { Commands } from "./apply-command.ts";
+import { ANSWERS_PER_TICK, Consent } from "./consent.ts";
+import { Drop } from "./drop-reason.ts";
+import type { Endpoint, Source } from "./endpoint.ts";
+import { Feedback } from "./feedback.ts";
+import { KeyFrames } from "./key-frames.ts";
+import { MAX_DATAGRAM } from "./layout.ts";
+import { RtcpPath } from "./receive-rtcp.ts";
+import { RtpPath } from "./receive-rtp.ts";
+import { Sending } from "./send.ts";
+import { LoopState, type MediaLoopOptions } from "./state.ts";
+
+export type { MediaLoopOptions } from "./state.ts";
+
+/** While media flows; NACK repeats, feedback and budgets hang on it. */
+const TICK_MS = 20;
+/** Nothing came lately: levels, activity and reports have time. */
+const RESTING_TICK_MS = 500;
+const RESTING_AFTER_MS = 1000;
+const LEVELS_MS = 100;
+const SECOND_MS = 1000;
+/** Datagrams handed up in one tick's time. */
+const DATAGRAMS_PER_TICK = 200;
+/** Of them from addresses that nobody has vouched for. */
+const STRANGERS_PER_TICK = 100;
+/** Retransmissions that one receiver's NACKs may cost between two ticks, saved up to twice that. */
+const RETRANSMISSIONS_PER_TICK = 100;
+
+export class MediaLoop {
+  readonly state: LoopState;
+  readonly #rtp: RtpPath;
+  readonly #rtcp: RtcpPath;
+  readonly #consent: Consent;
+  readonly #feedback: Feedback;
+  readonly #commands: Commands;
+  readonly #onlyFrom: ReadonlySet<string> | undefined;
+  #nextTick = Number.POSITIVE_INFINITY;
+  #levelsAt = 0;
+  #secondAt = 0;
+  #datagramsLeft = DATAGRAMS_PER_TICK;
+  #strangersLeft = STRANGERS_PER_TICK;
+  #budgetAt = Number.NEGATIVE_INFINITY;
+  #lastMediaAt = Number.NEGATIVE_INFINITY;
+  /** Share of time that the loop was busy, and its longest turn: the worker measures and sets them. */
+  load = 0;
+  longestTurnMs = 0;
+
+  constructor(options: MediaLoopOptions) {
+    this.state = new LoopState(options);
+    const sending = new Sending(this.state);
+    const keyFrames = new KeyFrames(this.state);
+    this.#rtp = new RtpPath(this.state, sending, keyFrames);
+    this.#rtcp = new RtcpPath(this.state, sending, keyFrames);
+    this.#consent = new Consent(this.state);
+    this.#feedback = new Feedback(this.state);
+    this.#commands = new Commands(this.state, keyFrames);
+    this.#onlyFrom =
+      options.onlyFrom === undefined
+        ? undefined
+        : new Set(options.onlyFrom.map((address) => canonicalAddress(address) ?? address));
+  }
+
+  /** Address families of the local sockets, by index. */
+  sockets(families: readonly (4 | 6)[]): void {
+    this.state.families = families;
+  }
+
+  /** When `tick` wants to be called, ms on the clock of `nowMs`; infinity: not at all. */
+  get nextTick(): number {
+    return this.#nextTick;
+  }
+
+  apply(nowMs: number, commands: readonly MediaCommand[]): void {
+    for (const command of commands) {
+      if (command.type === "report") this.state.emit({ type: "statistics", statistics: this.statistics() });
+      else this.#commands.apply(nowMs, command);
+    }
+    this.#commands.settle();
+    if (this.state.endpointCount > 0) this.#nextTick = Math.min(this.#nextTick, nowMs + TICK_MS);
+  }
+
+  /** One datagram at `at` from the socket address at `address`; in its slot SRTP_SCRATCH_BYTES behind it are free. */
+  receive(nowMs: number, socket: number, at: number, length: number, address: number) {
+    const state = this.state;
+    if (length < 1) return state.drops.count(Drop["not-media"]);
+    if (nowMs - this.#budgetAt >= TICK_MS) {
+      this.#budgetAt = nowMs;
+      this.#datagramsLeft = DATAGRAMS_PER_TICK;
+      this.#strangersLeft = STRANGERS_PER_TICK;
+    }
+    if (length > MAX_DATAGRAM) return state.drops.count(Drop.truncated);
+    const first = state.bytes[at] as number;
+    const path = state.paths.find(socket, address);
+    const endpoint = path < 0 ? undefined : state.endpoints[state.paths.owner(path)];
+    if (endpoint === undefined) {
+      if (!isStun(first)) return state.drops.count(Drop["unknown-address"]);
+      if (this.#strangersLeft <= 0) return state.drops.count(Drop["too-many-datagrams"]);
+      this.#strangersLeft -= 1;
+      if (this.#onlyFrom !== undefined && !this.#onlyFrom.has(addressText(state.bytes, address)))
+        return state.drops.count(Drop["outside-lan"]);
+      return this.#handUp(-1, socket, at, length, address);
+    }
+    if (isRtpOrRtcp(first)) {
+      state.packetsReceived += 1;
+      state.bytesReceived += length;
+      this.#lastMediaAt = nowMs;
+      if (length < 12) return state.drops.count(Drop["malformed-rtp"]);
+      if (isRtcp(state.bytes, at)) this.#rtcp.receive(nowMs, endpoint, at, length);
+      else this.#rtp.receive(nowMs, endpoint, at, length);
+      return;
+    }
+    if (isStun(first)) {
+      if (!this.#consent.receive(nowMs, endpoint, path, at, length))
+        this.#handUp(endpoint.index, socket, at, length, address);
+      return;
+    }
+    if (isDtls(first)) return this.#handUp(endpoint.index, socket, at, length, address);
+    state.drops.count(Drop["not-media"]);
+  }
+
+  /** All datagrams of a batch are in: feedback for whom it is due, then everything out. */
+  endBatch(nowMs: number): void {
+    const { touched, outbox } = this.state;
+    for (let index = 0; index < touched.length; index++) {
+      const endpoint = touched[index] as Endpoint;
+      endpoint.touched = false;
+      this.#feedback.afterBatch(nowMs, endpoint);
+    }
+    touched.length = 0;
+    this.flush(outbox);
+  }
+
+  tick(nowMs: number): void {
+    const state = this.state;
+    const second = nowMs - this.#secondAt >= SECOND_MS;
+    for (const conference of state.conferences.values()) {
+      for (const endpoint of conference.endpoints) {
+        endpoint.nackBudget = Math.min(2 * RETRANSMISSIONS_PER_TICK, endpoint.nackBudget + RETRANSMISSIONS_PER_TICK);
+        endpoint.answersLeft = ANSWERS_PER_TICK;
+        this.#feedback.tick(nowMs, endpoint);
+        if (second) for (const source of endpoint.sources.values()) this.#layers(nowMs, source, true);
+        else for (const source of endpoint.sources.values()) this.#layers(nowMs, source, false);
+        if (second && endpoint.rttChanged) {
+          endpoint.rttChanged = false;
+          state.emit({ type: "round-trip", endpoint: endpoint.index, rttMs: endpoint.rttMs });
+        }
+      }
+    }
+    if (nowMs - this.#levelsAt >= LEVELS_MS) this.#levels(nowMs);
+    if (second) this.#second(nowMs);
+    this.flush(state.outbox);
+    const resting = nowMs - this.#lastMediaAt > RESTING_AFTER_MS;
+    this.#nextTick =
+      state.endpointCount === 0 ? Number.POSITIVE_INFINITY : nowMs + (resting ? RESTING_TICK_MS : TICK_MS);
+  }
+
+  flush(outbox = this.state.outbox): void {
+    this.state.packetsSent += outbox.datagrams;
+    this.state.bytesSent += outbox.bytesOut;
+    outbox.datagrams = 0;
+    outbox.bytesOut = 0;
+    outbox.drain();
+  }
+
+  statistics(): MediaStatistics {
+    const state = this.state;
+    const endpoints = state.endpoints.filter((endpoint): endpoint is Endpoint => endpoint !== undefined);
+    return {
+      packetsReceived: state.packetsReceived,
+      bytesReceived: state.bytesReceived,
+      packetsSent: state.packetsSent,
+      bytesSent: state.bytesSent,
+      dropped: state.drops.record(),
+      keyFramesReceived: state.keyFramesReceived,
+      keyFrameRequestsSent: state.keyFrameRequestsSent,
+      nacksReceived: state.nacksReceived,
+      nacksSent: state.nacksSent,
+      retransmissions: state.retransmissions,
+      load: this.load,
+      longestTurnMs: this.longestTurnMs,
+      endpoints: endpoints.map((endpoint) => ({
+        endpoint: endpoint.index,
+        packetsReceived: endpoint.packetsReceived,
+        bytesReceived: endpoint.bytesReceived,
+        packetsSent: endpoint.packetsSent,
+        bytesSent: endpoint.bytesSent,
+        packetsLostByReceiver: [...endpoint.outgoing.values()].reduce((sum, stream) => sum + stream.lostByReceiver, 0),
+        packetsLostOnReceive: [...endpoint.streams.values()].reduce(
+          (sum, stream) => sum + Math.max(0, stream.reception.lost),
+          0,
+        ),
+        rttMs: endpoint.rttMs,
+      })),
+    };
+  }
+
+  #handUp(endpoint: number, socket: number, at: number, length: number, address: number) {
+    const { bytes, drops, emit } = this.state;
+    if (this.#datagramsLeft <= 0) return drops.count(Drop["too-many-datagrams"]);
+    this.#datagramsLeft -= 1;
+    emit({
+      type: "datagram",
+      endpoint,
+      path: { socket, address: addressText(bytes, address), port: addressPort(bytes, address) },
+      bytes: bytes.slice(at, at + length),
+    });
+  }
+
+  #levels(nowMs: number): void {
+    this.#levelsAt = nowMs;
+    const levels: { endpoint: number; levels: number[] }[] = [];
+    for (const conference of this.state.conferences.values())
+      for (const endpoint of conference.endpoints) {
+        if (endpoint.levelCount === 0) continue;
+        levels.push({ endpoint: endpoint.index, levels: [...endpoint.levels.subarray(0, endpoint.levelCount)] });
+        endpoint.levelCount = 0;
+      }
+    if (levels.length > 0) this.state.emit({ type: "levels", levels });
+  }
+
+  /** Reports a video source's layers: every second, and sooner when another one came up. */
+  #layers(nowMs: number, source: Source, second: boolean): void {
+    if (source.kind !== "video") return;
+    const changed = source.encodings.some((stream) => stream.layers.changed);
+    if (!second && !(changed && nowMs - source.layersReportedAt >= SECOND_MS / 4)) return;
+    source.layersReportedAt = nowMs;
+    const layers: LayerState[] = [];
+    for (const stream of source.encodings)
+      for (const { spatial, temporal, height, frameRate, bitrateBps } of stream.layers.take(nowMs))
+        layers.push({ layer: (stream.encoding << 6) | (spatial << 3) | temporal, height, frameRate, bitrateBps });
+    if (layers.length === 0 && !source.layersAlive) return;
+    source.layersAlive = layers.length > 0;
+    this.state.emit({ type: "layers", source: source.index, layers });
+  }
+
+  #second(nowMs: number): void {
+    this.#secondAt = nowMs;
+    const idleMs: (readonly [number, number])[] = [];
+    for (const conference of this.state.conferences.values())
+      for (const endpoint of conference.endpoints)
+        if (endpoint.lastReceivedAt >= 0) idleMs.push([endpoint.index, Math.max(0, nowMs - endpoint.lastReceivedAt)]);
+    if (idleMs.length > 0) this.state.emit({ type: "activity", idleMs });
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * RTCP from an endpoint, all of it ended here (bridge.md 4.9): reports are read, NACKs answered, key-frame requests merged, transport-wide feedback handed to the
+ * estimator; only sender reports go on, rewritten for each receiver.
+ */
+import type { OutgoingStream } from "../forward/sender.ts";
+import { FeedbackFormat, RtcpCursor, RtcpType } from "../rtcp/compound.ts";
+import { firEntryCount, firSsrc } from "../rtcp/key-frame.ts";
+import { nackBitmask, nackEntryCount, nackMediaSsrc, nackPid } from "../rtcp/nack.ts";
+import {
+  REPORT_BLOCK_LENGTH,
+  ReportBlock,
+  readReportBlock,
+  readSenderReport,
+  reportBlockCount,
+  reportBlocksOffset,
+  SENDER_REPORT_LENGTH,
+  SenderReport,
+  writeSenderReport,
+} from "../rtcp/reports.ts";
+import { read32 } from "../rtp/bytes.ts";
+import { unwrap16 } from "../rtp/sequence.ts";
+import { SRTP_MAX_OVERHEAD, SRTP_SCRATCH_BYTES } from "../transport/srtp.ts";
+import { Drop } from "./drop-reason.ts";
+import type { Endpoint, SourceStream } from "./endpoint.ts";
+import type { KeyFrames } from "./key-frames.ts";
+import { srtpDrop } from "./receive-rtp.ts";
+import type { Sending } from "./send.ts";
+import type { LoopState } from "./state.ts";
+
+export class RtcpPath {
+  readonly #state: LoopState;
+  readonly #sending: Sending;
+  readonly #keyFrames: KeyFrames;
+  readonly #cursor = new RtcpCursor();
+  readonly #report = new SenderReport();
+  readonly #forwarded = new SenderReport();
+  readonly #block = new ReportBlock();
+
+  constructor(state: LoopState, sending: Sending, keyFrames: KeyFrames) {
+    this.#state = state;
+    this.#sending = sending;
+    this.#keyFrames = keyFrames;
+  }
+
+  receive(nowMs: number, endpoint: Endpoint, at: number, length: number) {
+    const { drops, bytes } = this.#state;
+    const context = endpoint.receive;
+    if (context === undefined) return drops.count(Drop["no-keys"]);
+    const plain = context.unprotectRtcp(at, length);
+    if (plain < 0) return drops.count(srtpDrop(plain));
+    endpoint.lastReceivedAt = nowMs;
+    endpoint.packetsReceived += 1;
+    endpoint.bytesReceived += length;
+    const cursor = this.#cursor;
+    cursor.begin(bytes, at, plain);
+    let packets = 0;
+    while (cursor.next()) {
+      packets += 1;
+      this.#packet(nowMs, endpoint);
+    }
+    if (packets === 0) drops.count(Drop["malformed-rtcp"]);
+  }
+
+  #packet(nowMs: number, endpoint: Endpoint): void {
+    const { offset, length, type, count } = this.#cursor;
+    const bytes = this.#state.bytes;
+    switch (type) {
+      case RtcpType.senderReport:
+        if (readSenderReport(bytes, offset, length, this.#report)) this.#senderReport(nowMs, endpoint);
+        this.#blocks(nowMs, endpoint, offset, length, type, count);
+        return;
+      case RtcpType.receiverReport:
+        this.#blocks(nowMs, endpoint, offset, length, type, count);
+        return;
+      case RtcpType.transportFeedback:
+        if (count === FeedbackFormat.nack) this.#nack(nowMs, endpoint, offset, length);
+        return;
+      case RtcpType.payloadFeedback:
+        if (count === FeedbackFormat.pictureLoss && length >= 12)
+          this.#keyFrameRequest(nowMs, endpoint, read32(bytes, offset + 8));
+        else if (count === FeedbackFormat.fullIntraRequest) {
+          const entries = Math.min(firEntryCount(length), 16);
+          for (let entry = 0; entry < entries; entry++)
+            this.#keyFrameRequest(nowMs, endpoint, firSsrc(bytes, offset, entry));
+        }
+        return;
+      // SDES, BYE, APP, XR end here.
+    }
+  }
+
+  #senderReport(nowMs: number, endpoint: Endpoint): void {
+    const stream = endpoint.stream(this.#report.ssrc);
+    if (stream === undefined || stream.repairs !== undefined) return;
+    stream.senderReport(this.#report, nowMs);
+    const source = stream.owner;
+    if (source.kind === "audio") {
+      for (const taker of source.audioTakers)
+        if (taker.sender.begun)
+          this.#forwardReport(nowMs, taker.receiver, taker.sender.stream, taker.sender.timestampOffset);
+    } else {
+      for (const taker of source.videoTakers)
+        if (taker.sender.current === stream.encoding)
+          this.#forwardReport(nowMs, taker.receiver, taker.sender.stream, taker.sender.timestampOffset);
+    }
+  }
+
+  #forwardReport(nowMs: number, receiver: Endpoint, stream: OutgoingStream, offset: number): void {
+    const context = receiver.send;
+    if (!receiver.reachable || context === undefined || stream.packets === 0) return;
+    const forwarded = this.#forwarded;
+    forwarded.ssrc = stream.ssrc;
+    forwarded.ntpSeconds = this.#report.ntpSeconds;
+    forwarded.ntpFraction = this.#report.ntpFraction;
+    forwarded.rtpTimestamp = (this.#report.rtpTimestamp + offset) >>> 0;
+    forwarded.packets = stream.packets >>> 0;
+    forwarded.octets = stream.octets >>> 0;
+    const { outbox, bytes } = this.#state;
+    const at = outbox.reserve(receiver.destination, SENDER_REPORT_LENGTH + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
+    const size = context.protectRtcp(at, writeSenderReport(bytes, at, forwarded));
+    if (size < 0) return;
+    outbox.commit(receiver.destination, size);
+    stream.reportSent(forwarded, nowMs);
+    receiver.bytesSent += size;
+  }
+
+  #blocks(nowMs: number, endpoint: Endpoint, offset: number, length: number, type: number, count: number): void {
+    const block = this.#block;
+    const blocks = reportBlockCount(type, count, length);
+    const first = offset + reportBlocksOffset(type);
+    for (let index = 0; index < blocks; index++) {
+      readReportBlock(this.#state.bytes, first + index * REPORT_BLOCK_LENGTH, block);
+      const stream = endpoint.outgoing.get(block.ssrc | 0);
+      if (stream === undefined || !stream.started) continue; // about something that we never sent: forged, or meant for nobody
+      stream.lostByReceiver = Math.max(0, block.cumulativeLost);
+      stream.fractionLost = block.fractionLost;
+      const rtt = stream.roundTrip(block.lastReport, block.delaySinceLastReport, nowMs);
+      if (rtt < 0) continue;
+      endpoint.rttMs = endpoint.rttMs === 0 ? Math.max(rtt, 0.1) : endpoint.rttMs * 0.875 + rtt * 0.125;
+      endpoint.rttChanged = true;
+    }
+  }
+
+  #nack(nowMs: number, endpoint: Endpoint, offset: number, length: number) {
+    const state = this.#state;
+    const { bytes, drops } = state;
+    const entries = nackEntryCount(length);
+    if (entries === 0) return drops.count(Drop["malformed-nack"]);
+    const ssrc = nackMediaSsrc(bytes, offset) | 0;
+    const stream = endpoint.outgoing.get(ssrc);
+    const source = endpoint.videoBySsrc.get(ssrc);
+    if (stream === undefined || source === undefined) return;
+    state.nacksReceived += 1;
+    const sender = endpoint.videoSenders.get(source.index);
+    if (sender === undefined) return;
+    for (let entry = 0; entry < entries; entry++) {
+      const pid = nackPid(bytes, offset, entry);
+      // The PID itself, then a bit for each of the sixteen behind it.
+      const mask = (nackBitmask(bytes, offset, entry) << 1) | 1;
+      for (let bit = 0; bit <= 16; bit++) {
+        if ((mask & (1 << bit)) === 0) continue;
+        if (endpoint.nackBudget <= 0) return drops.count(Drop["nack-limit"]);
+        endpoint.nackBudget -= 1;
+        const sequence = (pid + bit) & 0xffff;
+        if (this.#sending.again(nowMs, endpoint, stream, sender.rtxSsrc, source.owner, sequence)) continue;
+        this.#fillHole(nowMs, endpoint, stream, source.encodings[sender.current], sequence);
+      }
+    }
+  }
+
+  /** A number that was kept for a packet which came late and was then not wanted: nothing else will ever have it. */
+  #fillHole(
+    nowMs: number,
+    endpoint: Endpoint,
+    stream: OutgoingStream,
+    from: SourceStream | undefined,
+    sequence: number,
+  ): void {
+    const sender = from === undefined ? undefined : endpoint.videoSenders.get(from.owner.index);
+    const history = stream.history;
+    if (from === undefined || sender === undefined || history === undefined) return;
+    const extended = unwrap16(sequence, stream.highest);
+    if (extended > stream.highest || history.find(extended) >= 0) return;
+    const incoming = sender.incomingOf(extended);
+    if (incoming < 0 || !from.reception.has(incoming)) return;
+    for (let type = 0; type < 128; type++)
+      if (
+        endpoint.payload.video[type] === 1 &&
+        (endpoint.payload.apt[type] as number) < 0 &&
+        (endpoint.payload.codec[type] as number) >= 0
+      ) {
+        this.#sending.padding(nowMs, endpoint, stream, extended, type);
+        return;
+      }
+  }
+
+  #keyFrameRequest(nowMs: number, endpoint: Endpoint, ssrc: number): void {
+    const source = endpoint.videoBySsrc.get(ssrc | 0);
+    const sender = source === undefined ? undefined : endpoint.videoSenders.get(source.index);
+    if (source === undefined || sender === undefined || sender.target < 0) return;
+    this.#keyFrames.want(nowMs, source, endpoint, sender);
+  }
+}

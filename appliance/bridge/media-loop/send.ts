@@ -1,0 +1,254 @@
+/**
+ * The last stage: one packet protected for one receiver into its run, and what is sent again.
+ */
+import { PADDING_POSITION } from "../forward/history.ts";
+import { MAX_HEADER_LENGTH, writeAudioHeader, writeVideoHeader } from "../forward/packet-writer.ts";
+import { Rewrite } from "../forward/rewrite.ts";
+import type { OutgoingStream } from "../forward/sender.ts";
+import { write16 } from "../rtp/bytes.ts";
+import { parseExtensions } from "../rtp/extensions.ts";
+import { parseHeader, writeHeader } from "../rtp/header.ts";
+import { RtpPacket } from "../rtp/packet.ts";
+import { OSN_LENGTH } from "../rtp/rtx.ts";
+import { unwrap16 } from "../rtp/sequence.ts";
+import { SRTP_MAX_OVERHEAD, SRTP_SCRATCH_BYTES } from "../transport/srtp.ts";
+import { Codec, parsePayload, rewritePayload } from "./codecs.ts";
+import { Drop } from "./drop-reason.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { LoopState } from "./state.ts";
+
+/** Free bytes behind a packet in the log: one of padding. */
+export const LOG_ROOM = 8;
+/** Packets smaller than this are not padded to a run's size. */
+const PAD_FROM = 400;
+/** Never sent again sooner than this after the last time, when the round trip is known (bridge.md 4.8). */
+const RTT_SHARE = 0.9;
+const RTT_LESS_MS = 5;
+
+export class Sending {
+  readonly #state: LoopState;
+  readonly #again = new RtpPacket();
+  readonly #rewrite = new Rewrite();
+
+  constructor(state: LoopState) {
+    this.#state = state;
+  }
+
+  audio(
+    nowMs: number,
+    receiver: Endpoint,
+    stream: OutgoingStream,
+    packet: RtpPacket,
+    rewrite: Rewrite,
+    payloadType: number,
+  ): void {
+    const state = this.#state;
+    const send = receiver.send;
+    if (send === undefined) return;
+    const most = MAX_HEADER_LENGTH + packet.payloadLength + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES;
+    const at = state.outbox.reserve(receiver.destination, most);
+    const header = writeAudioHeader(
+      state.bytes,
+      at,
+      packet,
+      rewrite,
+      receiver.payload.extensions,
+      stream.ssrc,
+      payloadType,
+    );
+    const size = send.protectRtp(at, header, packet.payloadOffset, packet.payloadLength);
+    if (size < 0) {
+      state.drops.count(Drop["srtp-limit"]);
+      return;
+    }
+    state.outbox.commit(receiver.destination, size);
+    stream.sent(rewrite, packet.payloadLength, nowMs);
+    receiver.packetsSent += 1;
+    receiver.bytesSent += size;
+  }
+
+  /** `position`: of the packet in the log. */
+  video(
+    nowMs: number,
+    receiver: Endpoint,
+    stream: OutgoingStream,
+    packet: RtpPacket,
+    rewrite: Rewrite,
+    payloadType: number,
+    codec: number,
+    position: number,
+  ): void {
+    const state = this.#state;
+    const send = receiver.send;
+    if (send === undefined) return;
+    const { outbox, bytes } = state;
+    const payload = packet.payloadLength;
+    const at = outbox.reserve(
+      receiver.destination,
+      MAX_HEADER_LENGTH + payload + 1 + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES,
+    );
+    const transport = receiver.transportSequence;
+    const header = writeVideoHeader(
+      bytes,
+      at,
+      packet,
+      rewrite,
+      receiver.payload.extensions,
+      stream.ssrc,
+      payloadType,
+      rewrite.sequence,
+      false,
+      transport,
+      nowMs,
+    );
+    rewritePayload(codec, bytes, packet, rewrite);
+    // A sender cuts a frame into packets that differ by one byte, the shorter ones first: with a byte of padding they are one run.
+    const plain = header + payload + receiver.tagBytes;
+    const open = outbox.openSegment(receiver.destination);
+    let padded = 0;
+    if (payload > PAD_FROM && (open === plain + 1 || (open !== plain && packet.frameStart && !packet.marker))) {
+      padded = 1;
+      bytes[packet.payloadOffset + payload] = 1;
+      bytes[at] = (bytes[at] as number) | 0x20;
+    }
+    const size = send.protectRtp(at, header, packet.payloadOffset, payload + padded);
+    if (size < 0) {
+      state.drops.count(Drop["srtp-limit"]);
+      return;
+    }
+    outbox.commit(receiver.destination, size);
+    receiver.transportSequence = (transport + 1) & 0xffff;
+    stream.sent(rewrite, payload, nowMs);
+    stream.historyForWriting().add(rewrite, position, nowMs, padded === 1, transport);
+    receiver.packetsSent += 1;
+    receiver.bytesSent += size;
+  }
+
+  /**
+   * Sends again what a NACK asks for: `sequence` is the 16-bit outgoing number. `source` is what feeds the stream now: its payload types and extension
+   * ids read the logged packet. True when something was sent.
+   */
+  again(
+    nowMs: number,
+    receiver: Endpoint,
+    stream: OutgoingStream,
+    rtxSsrc: number,
+    owner: Endpoint,
+    sequence: number,
+  ): boolean {
+    const history = stream.history;
+    const send = receiver.send;
+    if (history === undefined || send === undefined) return false;
+    const extended = unwrap16(sequence, stream.highest);
+    if (extended > stream.highest) return false;
+    const slot = history.find(extended);
+    if (slot < 0) return false;
+    const rtt = receiver.rttMs;
+    if (rtt > 0 && nowMs - history.lastSentAt(slot) < Math.min(RTT_SHARE * rtt, rtt - RTT_LESS_MS)) return false;
+    const position = history.position(slot);
+    if (position === PADDING_POSITION) return false;
+    const state = this.#state;
+    const { bytes, outbox } = state;
+    const found = state.log.find(position);
+    if (found < 0) return false;
+    const packet = this.#again;
+    const length = state.log.length(position);
+    if (!parseHeader(bytes, found, length, packet)) return false;
+    parseExtensions(bytes, owner.payload.kinds, packet);
+    const codec = owner.payload.codec[packet.payloadType] as number;
+    if (codec === Codec.unknown || !parsePayload(codec, bytes, packet)) return false;
+    const mediaType = receiver.payload.matching(packet.payloadType, owner.payload);
+    if (mediaType < 0) return false;
+    const rewrite = this.#rewrite;
+    history.read(slot, rewrite);
+    const rtxType = receiver.payload.rtx[mediaType] as number;
+    const asRtx = rtxSsrc !== 0 && rtxType >= 0;
+    const at = outbox.reserve(
+      receiver.destination,
+      MAX_HEADER_LENGTH + packet.payloadLength + OSN_LENGTH + 1 + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES,
+    );
+    let source = packet.payloadOffset;
+    let payload = packet.payloadLength;
+    rewritePayload(codec, bytes, packet, rewrite);
+    let header: number;
+    if (asRtx) {
+      stream.rtxSequence += 1;
+      const transport = receiver.transportSequence;
+      header = writeVideoHeader(
+        bytes,
+        at,
+        packet,
+        rewrite,
+        receiver.payload.extensions,
+        rtxSsrc,
+        rtxType,
+        stream.rtxSequence,
+        false,
+        transport,
+        nowMs,
+      );
+      receiver.transportSequence = (transport + 1) & 0xffff;
+      // The original number stands in for the last two bytes of the logged header while this packet is made.
+      source -= OSN_LENGTH;
+      payload += OSN_LENGTH;
+      const before = ((bytes[source] as number) << 8) | (bytes[source + 1] as number);
+      write16(bytes, source, rewrite.sequence);
+      const size = send.protectRtp(at, header, source, payload);
+      write16(bytes, source, before);
+      return this.#sentAgain(nowMs, receiver, stream, size, slot);
+    }
+    // Plain: the very packet of the first time, bit for bit, so that no key stream protects two different packets.
+    const padded = history.padded(slot);
+    header = writeVideoHeader(
+      bytes,
+      at,
+      packet,
+      rewrite,
+      receiver.payload.extensions,
+      stream.ssrc,
+      mediaType,
+      rewrite.sequence,
+      padded,
+      history.transport(slot),
+      history.firstSentAt(slot),
+    );
+    if (padded) {
+      bytes[source + payload] = 1;
+      payload += 1;
+    }
+    return this.#sentAgain(nowMs, receiver, stream, send.protectRtp(at, header, source, payload), slot);
+  }
+
+  /** An empty packet with a number that nothing else will get: fills a hole that the receiver asks about. */
+  padding(nowMs: number, receiver: Endpoint, stream: OutgoingStream, extended: number, payloadType: number): boolean {
+    const send = receiver.send;
+    if (send === undefined) return false;
+    const { outbox, bytes } = this.#state;
+    const at = outbox.reserve(receiver.destination, 64 + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
+    writeHeader(bytes, at, true, false, false, payloadType, extended, stream.lastTimestamp, stream.ssrc);
+    bytes[at + 12] = 1;
+    const size = send.protectRtp(at, 12, at + 12, 1);
+    if (size < 0) return false;
+    outbox.commit(receiver.destination, size);
+    const rewrite = this.#rewrite;
+    rewrite.sequence = extended;
+    rewrite.timestamp = stream.lastTimestamp;
+    stream.historyForWriting().add(rewrite, PADDING_POSITION, nowMs, true, 0);
+    receiver.packetsSent += 1;
+    receiver.bytesSent += size;
+    return true;
+  }
+
+  #sentAgain(nowMs: number, receiver: Endpoint, stream: OutgoingStream, size: number, slot: number): boolean {
+    if (size < 0) {
+      this.#state.drops.count(Drop["srtp-limit"]);
+      return false;
+    }
+    this.#state.outbox.commit(receiver.destination, size);
+    stream.history?.touch(slot, nowMs);
+    receiver.packetsSent += 1;
+    receiver.bytesSent += size;
+    this.#state.retransmissions += 1;
+    return true;
+  }
+}

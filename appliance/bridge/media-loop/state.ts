@@ -1,0 +1,82 @@
+/**
+ * What all stages of the loop share: memory, tables, counters, and how events leave. Stages are classes over one of these.
+ */
+import { PacketLog } from "../forward/packet-log.ts";
+import type { MediaEvent, SrtpProfile } from "../media-commands.ts";
+import type { PacketMemory, SrtpProvider } from "../transport/srtp.ts";
+import { PathTable } from "./addresses.ts";
+import { MAX_ENDPOINTS, MAX_SOURCES } from "./bounds.ts";
+import { DropCounters } from "./drop-reason.ts";
+import type { Conference, Endpoint, Source } from "./endpoint.ts";
+import { Layout, LOG_BYTES } from "./layout.ts";
+import { Destination, Outbox } from "./outbox.ts";
+
+export interface MediaLoopOptions {
+  /** At least MEMORY_PAGES of `layout.ts`. */
+  readonly memory: PacketMemory;
+  /** Sends what the outbox holds. */
+  readonly drain: (outbox: Outbox) => void;
+  readonly emit: (event: MediaEvent) => void;
+  /** 0 … 1, exclusive; for first sequence numbers. */
+  readonly random: () => number;
+  readonly provider: (profile: SrtpProfile) => SrtpProvider;
+  /** Addresses whose datagrams are taken; undefined: all. */
+  readonly onlyFrom?: readonly string[] | undefined;
+}
+
+export class LoopState {
+  readonly bytes: Uint8Array;
+  readonly memory: PacketMemory;
+  readonly paths: PathTable;
+  readonly outbox: Outbox;
+  readonly log: PacketLog;
+  readonly drops = new DropCounters();
+  readonly emit: (event: MediaEvent) => void;
+  readonly random: () => number;
+  readonly provider: (profile: SrtpProfile) => SrtpProvider;
+  readonly conferences = new Map<number, Conference>();
+  readonly endpoints: (Endpoint | undefined)[] = new Array<Endpoint | undefined>(MAX_ENDPOINTS).fill(undefined);
+  readonly sources: (Source | undefined)[] = new Array<Source | undefined>(MAX_SOURCES).fill(undefined);
+  endpointCount = 0;
+  /** Address family of each local socket. */
+  families: readonly (4 | 6)[] = [];
+  /** Endpoints that got something in this batch; looked after when it ends. */
+  readonly touched: Endpoint[] = [];
+
+  packetsReceived = 0;
+  bytesReceived = 0;
+  packetsSent = 0;
+  bytesSent = 0;
+  keyFramesReceived = 0;
+  keyFrameRequestsSent = 0;
+  nacksReceived = 0;
+  nacksSent = 0;
+  retransmissions = 0;
+
+  constructor(options: MediaLoopOptions) {
+    this.memory = options.memory;
+    this.bytes = options.memory.bytes;
+    this.paths = new PathTable(this.bytes, Layout.paths);
+    this.outbox = new Outbox(this.bytes, Layout.outbox, options.drain);
+    this.log = new PacketLog(this.bytes, Layout.log, LOG_BYTES);
+    this.emit = options.emit;
+    this.random = options.random;
+    this.provider = options.provider;
+  }
+
+  /** One datagram to a socket address that stays where it is until the outbox is drained. Cold. */
+  datagram(socket: number, address: number, datagram: Uint8Array): void {
+    const destination = new Destination();
+    destination.socket = socket;
+    destination.name = address;
+    const at = this.outbox.reserve(destination, datagram.length);
+    this.bytes.set(datagram, at);
+    this.outbox.commit(destination, datagram.length);
+  }
+
+  touch(endpoint: Endpoint): void {
+    if (endpoint.touched) return;
+    endpoint.touched = true;
+    this.touched.push(endpoint);
+  }
+}

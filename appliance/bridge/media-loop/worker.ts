@@ -1,0 +1,230 @@
+/**
+ * Shell: the media loop's Worker. It owns its thread and the sockets of the media port: poll, recvmmsg, the core, sendmmsg; commands come by message and wake it
+ * by an eventfd; each turn ends with setImmediate, so that messages get in (facts/data-plane.md).
+ */
+import { type Pointer, ptr } from "bun:ffi";
+import type { MediaCommand, MediaEvent, MediaSocket } from "../media-commands.ts";
+import {
+  drainEventFd,
+  Errno,
+  libc,
+  MSG_DONTWAIT,
+  MSG_TRUNC,
+  openUdpSocket,
+  POLLIN,
+  SystemCallError,
+  type UdpSocket,
+} from "../native/libc.ts";
+import { IOVEC_BYTES, MMSGHDR_BYTES, POLLFD_BYTES } from "../native/libc-layout.ts";
+import type { PacketMemory } from "../transport/srtp.ts";
+import { chooseProviders, srtpProviders } from "../transport/srtp-providers.ts";
+import { writeAddress } from "./addresses.ts";
+import { DatagramSender } from "./datagram-sender.ts";
+import { Drop } from "./drop-reason.ts";
+import { KERNEL_CONTEXTS, Layout, MAX_DATAGRAM, MEMORY_PAGES, RECEIVE_SLOTS, SLOT_BYTES } from "./layout.ts";
+import { MediaLoop } from "./media-loop.ts";
+import { ADDRESS_BYTES } from "./outbox.ts";
+import type { FromWorker, ToWorker, WorkerOptions } from "./worker-messages.ts";
+
+declare const self: {
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  postMessage(message: FromWorker): void;
+};
+
+/** Asked of the kernel for each direction (bridge.md 3.1); it clips at net.core.rmem_max. */
+const SOCKET_BUFFER_BYTES = 10 * 1024 * 1024;
+/** Receive calls on one socket before the others, commands and the tick get their turn. */
+const ROUNDS = 16;
+/** Random ports tried until one is free on all addresses. */
+const PORT_ATTEMPTS = 20;
+const MAX_SOCKETS = 30;
+const NAME_LENGTH = 28;
+
+/** Never grown, reachable for good: its address is in the hands of the kernel and the ciphers. */
+const fixed = { memory: new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES }) };
+const bytes = new Uint8Array(fixed.memory.buffer);
+const words = new Uint32Array(fixed.memory.buffer);
+const halves = new Uint16Array(fixed.memory.buffer);
+const base = ptr(bytes) as number;
+const memory: PacketMemory = { memory: fixed.memory, bytes, base };
+const at = (offset: number): Pointer => (base + offset) as Pointer;
+
+const events: MediaEvent[] = [];
+let sockets: UdpSocket[] = [];
+let wakeFd = -1;
+let loop: MediaLoop;
+let stopping = false;
+
+function pointer(word: number, offset: number): void {
+  words[word] = (base + offset) % 4_294_967_296;
+  words[word + 1] = Math.floor((base + offset) / 4_294_967_296);
+}
+
+/** One socket per address, all on one port. Addresses that this machine cannot bind are left out, unless none is left. */
+function openSockets(addresses: readonly string[], port: number): { socket: UdpSocket; description: MediaSocket }[] {
+  for (let attempt = 1; ; attempt++) {
+    const opened: { socket: UdpSocket; description: MediaSocket }[] = [];
+    let chosen = port;
+    let failure: unknown;
+    let taken = false;
+    for (const address of addresses.slice(0, MAX_SOCKETS)) {
+      const family = address.includes(":") ? 6 : 4;
+      const name = new Uint8Array(ADDRESS_BYTES);
+      if (!writeAddress(name, 0, family, address, chosen)) {
+        failure = new Error(`not an address: ${address}`);
+        continue;
+      }
+      try {
+        const socket = openUdpSocket(name, SOCKET_BUFFER_BYTES);
+        chosen = socket.port;
+        opened.push({ socket, description: { address, family, port: socket.port } });
+      } catch (error) {
+        failure = error;
+        if (error instanceof SystemCallError && error.errno === Errno.EADDRINUSE) {
+          taken = true;
+          break;
+        }
+      }
+    }
+    if (!taken && opened.length > 0) return opened;
+    for (const { socket } of opened) libc.close(socket.fd);
+    if (taken && port === 0 && attempt < PORT_ATTEMPTS) continue;
+    if (taken) throw new Error(`UDP port ${chosen} is taken`);
+    throw failure instanceof Error ? failure : new Error("no address to open the media port on");
+  }
+}
+
+function prepareReceiving(): void {
+  for (let slot = 0; slot < RECEIVE_SLOTS; slot++) {
+    const header = (Layout.receiveHeaders + slot * MMSGHDR_BYTES) >> 2;
+    const vector = Layout.receiveVectors + slot * IOVEC_BYTES;
+    pointer(header, Layout.receiveAddresses + slot * ADDRESS_BYTES);
+    pointer(header + 4, vector);
+    words[header + 6] = 1;
+    pointer(vector >> 2, Layout.slots + slot * SLOT_BYTES);
+    words[(vector >> 2) + 2] = MAX_DATAGRAM;
+  }
+  const entry = (index: number, fd: number): void => {
+    words[(Layout.poll + index * POLLFD_BYTES) >> 2] = fd;
+    halves[(Layout.poll + index * POLLFD_BYTES + 4) >> 1] = POLLIN;
+  };
+  entry(0, wakeFd);
+  for (const [index, socket] of sockets.entries()) entry(index + 1, socket.fd);
+}
+
+function start(options: WorkerOptions): void {
+  wakeFd = options.wakeFd;
+  const opened = openSockets(options.addresses, options.port);
+  sockets = opened.map(({ socket }) => socket);
+  const { providers, missing } = srtpProviders(memory, { at: Layout.kernel, contexts: KERNEL_CONTEXTS });
+  if (providers.length === 0) throw new Error(`no SRTP provider runs here: ${JSON.stringify(missing)}`);
+  const choices = chooseProviders(memory, providers, Layout.scratch, () => performance.now(), options.srtpProvider);
+  const sender = new DatagramSender(
+    memory,
+    sockets.map(({ fd }) => fd),
+    options.segmenting,
+  );
+  loop = new MediaLoop({
+    memory,
+    drain: sender.drain,
+    emit: (event) => events.push(event),
+    random: Math.random,
+    provider: (profile) => choices[profile].provider,
+    onlyFrom: options.onlyFrom,
+  });
+  sender.drops = loop.state.drops;
+  loop.sockets(opened.map(({ description }) => description.family));
+  prepareReceiving();
+  events.push({
+    type: "ready",
+    sockets: opened.map(({ description }) => description),
+    providers: {
+      AES128_CM_HMAC_SHA1_80: {
+        name: choices.AES128_CM_HMAC_SHA1_80.provider.name,
+        microsPerPacket: choices.AES128_CM_HMAC_SHA1_80.microsPerPacket,
+      },
+      AEAD_AES_128_GCM: {
+        name: choices.AEAD_AES_128_GCM.provider.name,
+        microsPerPacket: choices.AEAD_AES_128_GCM.microsPerPacket,
+      },
+    },
+    receiveBufferBytes: Math.min(...sockets.map((socket) => socket.receiveBufferBytes)),
+  });
+  turn();
+}
+
+let busySince = performance.now();
+let busyMs = 0;
+let windowSince = busySince;
+
+function turn(): void {
+  if (stopping) return;
+  if (events.length > 0) self.postMessage({ type: "events", events: events.splice(0) });
+  let now = performance.now();
+  const busy = now - busySince;
+  busyMs += busy;
+  if (busy > loop.longestTurnMs) loop.longestTurnMs = busy;
+  const wait = loop.nextTick === Number.POSITIVE_INFINITY ? -1 : Math.max(0, Math.ceil(loop.nextTick - now));
+  libc.poll(at(Layout.poll), sockets.length + 1, wait);
+  now = performance.now();
+  busySince = now;
+  if (now - windowSince >= 1000) {
+    loop.load = Math.min(1, busyMs / (now - windowSince));
+    busyMs = 0;
+    windowSince = now;
+  }
+  if (halves[(Layout.poll + 6) >> 1] !== 0) drainEventFd(wakeFd); // the message itself comes after this turn
+  for (let index = 0; index < sockets.length; index++)
+    if (halves[(Layout.poll + (index + 1) * POLLFD_BYTES + 6) >> 1] !== 0) receive(now, index);
+  if (now >= loop.nextTick) loop.tick(now);
+  setImmediate(turn);
+}
+
+function receive(now: number, index: number): void {
+  const { fd } = sockets[index] as UdpSocket;
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let slot = 0; slot < RECEIVE_SLOTS; slot++) {
+      const header = (Layout.receiveHeaders + slot * MMSGHDR_BYTES) >> 2;
+      words[header + 2] = NAME_LENGTH;
+      words[header + 10] = 0;
+    }
+    const count = libc.recvmmsg(fd, at(Layout.receiveHeaders), RECEIVE_SLOTS, MSG_DONTWAIT, null);
+    if (count <= 0) return; // nothing there, or an ICMP error that belongs to an earlier datagram
+    for (let slot = 0; slot < count; slot++) {
+      const header = (Layout.receiveHeaders + slot * MMSGHDR_BYTES) >> 2;
+      if (((words[header + 12] as number) & MSG_TRUNC) !== 0) loop.state.drops.count(Drop.truncated);
+      else
+        loop.receive(
+          now,
+          index,
+          Layout.slots + slot * SLOT_BYTES,
+          words[header + 14] as number,
+          Layout.receiveAddresses + slot * ADDRESS_BYTES,
+        );
+    }
+    loop.endBatch(now);
+    if (count < RECEIVE_SLOTS) return;
+  }
+}
+
+function apply(commands: readonly MediaCommand[]): void {
+  loop.apply(performance.now(), commands);
+  loop.flush();
+  if (!commands.some((command) => command.type === "stop")) return;
+  stopping = true;
+  for (const { fd } of sockets) libc.close(fd);
+  self.postMessage({ type: "events", events: events.splice(0) });
+  self.postMessage({ type: "stopped" });
+}
+
+self.onmessage = ({ data }) => {
+  if (data.type === "start") {
+    try {
+      start(data.options);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      self.postMessage({ type: "events", events: [{ type: "fault", message }] });
+      self.postMessage({ type: "stopped" });
+    }
+  } else if (!stopping) apply(data.commands);
+};
