@@ -97,7 +97,9 @@ async function summarize({ store, conference }: Performer): Promise<Summary> {
   const session = conference?.media.session;
   const reports: Stat[] = [];
   const report = await session?.peer.stats().catch(() => undefined);
-  report?.forEach((each: Stat) => reports.push(each));
+  report?.forEach((each: Stat) => {
+    reports.push(each);
+  });
   const sources = (session?.sources ?? []).map((source): SourceSummary => {
     const stat = reports.find((each) => each["type"] === "inbound-rtp" && source.ssrcs[0] === each["ssrc"]);
     const { name, owner, kind, videoType } = source;

@@ -160,19 +160,24 @@ function request(conference: Conference, action: UserAction, state: MeetingState
   const { requests, lobby } = conference;
   switch (action.kind) {
     case "mute-person":
-      return requests.mute(action.endpoint, action.media);
+      requests.mute(action.endpoint, action.media);
+      return;
     case "mute-all":
       if (action.forbid) requests.setModeration(action.media, true);
       else requests.muteEverybody(action.media);
       return;
     case "kick":
-      return requests.kick(action.endpoint, "");
+      requests.kick(action.endpoint, "");
+      return;
     case "grant":
-      return requests.grantModerator(action.endpoint);
+      requests.grantModerator(action.endpoint);
+      return;
     case "allow":
-      return requests.approve(action.endpoint, action.media, action.on);
+      requests.approve(action.endpoint, action.media, action.on);
+      return;
     case "moderate":
-      return requests.setModeration(action.media, action.on);
+      requests.setModeration(action.media, action.on);
+      return;
     case "set-password":
       void requests.setPassword(action.password, state.info.lobbyOn);
       return;
@@ -180,27 +185,38 @@ function request(conference: Conference, action: UserAction, state: MeetingState
       void requests.setLobby(action.on, state.info.locked);
       return;
     case "set-subject":
-      return requests.setSubject(action.subject);
+      requests.setSubject(action.subject);
+      return;
     case "admit":
-      return lobby.admit(action.nicks);
+      lobby.admit(action.nicks);
+      return;
     case "deny":
-      return lobby.deny(action.nick);
+      lobby.deny(action.nick);
+      return;
     case "new-poll":
-      return requests.createPoll(crypto.randomUUID(), action.question, action.answers);
+      requests.createPoll(crypto.randomUUID(), action.question, action.answers);
+      return;
     case "vote":
-      return requests.votePoll(action.poll, action.answers);
+      requests.votePoll(action.poll, action.answers);
+      return;
     case "breakout-add":
-      return requests.breakout("add", { subject: action.name });
+      requests.breakout("add", { subject: action.name });
+      return;
     case "breakout-remove":
-      return requests.breakout("remove", { breakoutRoomJid: action.jid });
+      requests.breakout("remove", { breakoutRoomJid: action.jid });
+      return;
     case "breakout-rename":
-      return requests.breakout("rename", { breakoutRoomJid: action.jid, subject: action.name });
+      requests.breakout("rename", { breakoutRoomJid: action.jid, subject: action.name });
+      return;
     case "breakout-move":
-      return requests.breakout("move-to-room", { participantJid: action.realJid, roomJid: action.jid });
+      requests.breakout("move-to-room", { participantJid: action.realJid, roomJid: action.jid });
+      return;
     case "breakout-enter":
-      return conference.moveTo(action.jid);
+      conference.moveTo(action.jid);
+      return;
     case "end-for-all":
-      return requests.endForAll();
+      requests.endForAll();
+      return;
     default:
       return;
   }

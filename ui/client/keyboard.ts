@@ -77,27 +77,36 @@ export class KeyboardListener {
     switch (shortcut) {
       case "microphone":
       case "camera":
-        return dispatch({ kind: "toggle", media: shortcut });
+        dispatch({ kind: "toggle", media: shortcut });
+        return;
       case "chat":
       case "people":
-        return dispatch({ kind: "drawer", drawer: shortcut });
+        dispatch({ kind: "drawer", drawer: shortcut });
+        return;
       case "share":
-        return dispatch({ kind: "share", on: !state.local.sharing });
+        dispatch({ kind: "share", on: !state.local.sharing });
+        return;
       case "hand":
-        return dispatch({ kind: "hand" });
+        dispatch({ kind: "hand" });
+        return;
       case "view":
-        return dispatch({ kind: "view" });
+        dispatch({ kind: "view" });
+        return;
       case "audio-only":
-        return dispatch({ kind: "audio-only", on: !state.audioOnly });
+        dispatch({ kind: "audio-only", on: !state.audioOnly });
+        return;
       case "full-screen":
-        return toggleFullScreen();
+        toggleFullScreen();
+        return;
       case "toolbar":
         document.querySelector<HTMLElement>('#controls button.tb[tabindex="0"]')?.focus();
         return;
       case "list":
-        return dispatch({ kind: "dialog", dialog: { kind: "shortcuts" } });
+        dispatch({ kind: "dialog", dialog: { kind: "shortcuts" } });
+        return;
       default:
-        return dispatch({ kind: "react", reaction: shortcut });
+        dispatch({ kind: "react", reaction: shortcut });
+        return;
     }
   }
 }

@@ -457,13 +457,22 @@ export class Conference {
       return;
     }
     const moderation = readModeration(payload);
-    if (moderation !== undefined) return this.#emit({ kind: "moderation", news: moderation });
+    if (moderation !== undefined) {
+      this.#emit({ kind: "moderation", news: moderation });
+      return;
+    }
     const lobby = readLobbyNews(payload);
-    if (lobby !== undefined) return this.#emit({ kind: "lobby", news: lobby, from });
+    if (lobby !== undefined) {
+      this.#emit({ kind: "lobby", news: lobby, from });
+      return;
+    }
     const polls = readPolls(payload);
-    if (polls !== undefined) return this.#emit({ kind: "polls", news: polls });
+    if (polls !== undefined) {
+      this.#emit({ kind: "polls", news: polls });
+      return;
+    }
     const breakout = readBreakout(payload);
-    if (breakout?.kind === "rooms") return this.#emit({ kind: "breakout", rooms: breakout.rooms });
+    if (breakout?.kind === "rooms") this.#emit({ kind: "breakout", rooms: breakout.rooms });
     if (breakout?.kind === "move") this.moveTo(breakout.roomJid);
   }
 

@@ -26,7 +26,7 @@ export function ownSources(sections: readonly SdpMedia[], endpoint: string, anno
   const parts: EndpointSources[] = [];
   const take = (mid: string, name: string, label: string, desktop: boolean) => {
     const section = sections.find((each) => each.mid === mid);
-    if (section !== undefined && section.direction.startsWith("send"))
+    if (section?.direction.startsWith("send") === true)
       parts.push(sourcesOf(section, name, `${endpoint}-${label}-1 ${name}-1`, desktop));
   };
   if (announced.microphone) take(MICROPHONE_MID, names.microphone, "audio-0", false);

@@ -15,7 +15,6 @@ export function Chat() {
   const log = useRef<HTMLDivElement>(null);
   const pinned = useRef(true);
   const count = state.chat.length;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new line scrolls the log, unless somebody reads older ones
   useLayoutEffect(() => {
     const element = log.current;
     if (element !== null && pinned.current) element.scrollTop = element.scrollHeight;
@@ -35,6 +34,7 @@ export function Chat() {
         role="log"
         aria-label={store.t("chat.title")}
         aria-live="off"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls has to be reached by keyboard
         tabIndex={0}
         ref={log}
         onScroll={(event) => {
@@ -123,7 +123,6 @@ function Line({ line }: { readonly line: ChatLine }) {
           part.href === undefined ? (
             part.text
           ) : (
-            // biome-ignore lint/suspicious/noArrayIndexKey: parts of one text never move
             <a key={i} href={part.href} target="_blank" rel="noopener noreferrer">
               {part.text}
             </a>

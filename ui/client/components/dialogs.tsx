@@ -293,6 +293,7 @@ function Switch({ label, hint, checked, disabled, onChange }: SwitchProps) {
         class="toggle"
         type="checkbox"
         role="switch"
+        aria-checked={checked}
         checked={checked}
         disabled={disabled}
         onChange={(event) => onChange(event.currentTarget.checked)}
@@ -474,7 +475,6 @@ function PollDialog() {
         </div>
         {answers.map((answer, i) => (
           <input
-            // biome-ignore lint/suspicious/noArrayIndexKey: fields of this form never move
             key={i}
             class="input"
             maxLength={100}

@@ -15,7 +15,6 @@ export const Icon = ({ name, size, directed }: IconProps) => (
     class={`i ${size ?? ""} ${directed === true ? "dir" : ""}`}
     viewBox="0 0 24 24"
     aria-hidden="true"
-    // biome-ignore lint/security/noDangerouslySetInnerHtml: our own drawings, bundled as text
     dangerouslySetInnerHTML={{ __html: ICONS[name] }}
   />
 );

@@ -42,6 +42,7 @@ export function Menu({ label, button, class: className, children }: MenuProps) {
       >
         {button}
       </button>
+      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be a popover with this look */}
       <div class="menu" id={id} popover="auto" ref={panel} aria-label={label} role="group">
         {children}
       </div>

@@ -12,7 +12,7 @@ export function Meter({ bars, ring }: { readonly bars?: number; readonly ring?: 
         if (target === null) return;
         target.style.setProperty("--level", level.toFixed(2));
         const lit = Math.round(level * target.children.length);
-        Array.from(target.children).forEach((bar, i) => bar.classList.toggle("on", i < lit));
+        for (let i = 0; i < target.children.length; i += 1) target.children[i]?.classList.toggle("on", i < lit);
       }),
     [store],
   );
@@ -20,7 +20,6 @@ export function Meter({ bars, ring }: { readonly bars?: number; readonly ring?: 
   return (
     <span class="meter" aria-hidden="true" ref={element}>
       {Array.from({ length: bars ?? 10 }, (_, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: bars have no other identity
         <b key={i} />
       ))}
     </span>

@@ -62,10 +62,10 @@ function PollCard({ poll }: { readonly poll: Poll }) {
         <legend class="strong">{poll.question}</legend>
         <p class="hint">{store.t("polls.by", asker)}</p>
         {poll.answers.map((answer, i) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: answers of a poll never move
-          <label class="answer" key={i}>
+          <label class="answer" key={i} for={`${poll.id}-${i}`}>
             {open ? (
               <input
+                id={`${poll.id}-${i}`}
                 type="checkbox"
                 checked={choice[i] === true}
                 onChange={(event) => {

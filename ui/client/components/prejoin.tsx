@@ -289,6 +289,7 @@ function JoinForm() {
           class="toggle"
           type="checkbox"
           role="switch"
+          aria-checked={state.companion}
           checked={state.companion}
           aria-describedby="companion-hint"
           onChange={(event) => store.dispatch({ kind: "companion", on: event.currentTarget.checked })}

@@ -145,7 +145,6 @@ function Speaker({ size }: { readonly size: StageSize }) {
   const stage = speakerStage(state, limit);
   const [zoom, setZoom] = useState(1);
   const bigKey = stage?.big.key;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another picture starts unzoomed
   useEffect(() => setZoom(1), [bigKey]);
   const frame = useRef<HTMLUListElement>(null);
   useLayoutEffect(() => frame.current?.style.setProperty("--zoom", String(zoom)));

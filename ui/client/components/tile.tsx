@@ -48,6 +48,7 @@ export function Tile({ tile, big }: TileProps) {
       data-endpoint={tile.endpoint}
       data-tile={tile.key}
       data-source={tile.source?.name}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: tiles are reached by keyboard, Enter pins them (W69)
       tabIndex={0}
       aria-label={label}
       onDblClick={() => store.dispatch({ kind: "pin", tile: tile.key })}

@@ -32,7 +32,6 @@ export function Video({ track, mirrored, contain, source }: VideoProps) {
       autoplay
       playsinline
       muted
-      aria-hidden="true"
     />
   );
 }
