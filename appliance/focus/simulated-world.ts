@@ -559,6 +559,10 @@ export class SimulatedWorld {
     return client;
   }
 
+  updatePresence(client: SimulatedClient, content: readonly Element[]): void {
+    this.#roomPresence(client.room, client.nick, xml("presence", {}, content), client.jid);
+  }
+
   ask(
     room: string,
     jid: string,
