@@ -30,6 +30,8 @@ export class XmppStreamParser {
   /** Code units written since the last first-level element ended. */
   #pending = 0;
   #dead = false;
+  /** The end of the last chunk, where it might be the beginning of `?>`, `]]>` or `-->`: ltx 3.1 does not recognise them across a cut. */
+  #held = "";
 
   constructor(limits: StreamParserLimits) {
     this.#limits = limits;
@@ -47,7 +49,9 @@ export class XmppStreamParser {
     if (this.#dead) return [];
     if (this.#cursor !== undefined || text.trim() !== "") this.#pending += text.length; // white space keeps the connection alive
     try {
-      this.#sax.write(text);
+      const all = this.#held + text;
+      this.#held = /(?:\?|-{1,2}|\]{1,2})$/.exec(all)?.[0] ?? "";
+      this.#sax.write(this.#held === "" ? all : all.slice(0, -this.#held.length));
     } catch (error) {
       this.#fault(error instanceof Error ? error.message : "not well-formed"); // ltx throws on unknown entities
     }
