@@ -3,6 +3,7 @@
  * participant.
  */
 import { childText, type Element } from "../../wire/xml.ts";
+import type { HttpPage } from "../host.ts";
 import type { Occupant } from "../muc/occupants.ts";
 import type { Room } from "../muc/room.ts";
 import type { MucService } from "../muc/service.ts";
@@ -47,9 +48,8 @@ export class Census {
 
   /** Undefined: no such room (404). */
   participants(query: RoomQuery): readonly ParticipantFacts[] | undefined {
-    return this.#find(query) === undefined
-      ? undefined
-      : [...(this.#find(query)?.occupants.all() ?? [])].filter(isParticipant).map(facts);
+    const room = this.#find(query);
+    return room === undefined ? undefined : [...room.occupants.all()].filter(isParticipant).map(facts);
   }
 
   all(): { readonly room_census: readonly CensusEntry[] } {
@@ -67,6 +67,18 @@ export class Census {
     };
   }
 
+  /** The answers of the originals' HTTP paths: 400 without the room's name, 404 for a room that is not there; undefined for other paths. */
+  page(path: string, query: ReadonlyMap<string, string>): HttpPage | undefined {
+    if (path === "/room-census") return jsonPage(this.all());
+    if (path !== "/room-size" && path !== "/room") return undefined;
+    const room = query.get("room");
+    const domain = query.get("domain") ?? this.domain;
+    if (room === undefined || room === "") return { status: 400, type: "text/plain", body: "" };
+    const about: RoomQuery = { room, domain, subdomain: query.get("subdomain") };
+    const answer = path === "/room" ? this.participants(about) : this.size(about);
+    return answer === undefined ? { status: 404, type: "text/plain", body: "" } : jsonPage(answer);
+  }
+
   #find(query: RoomQuery): Room | undefined {
     if (query.domain !== this.domain && query.domain !== this.meetings.domain) return undefined;
     const name = query.room.toLowerCase();
@@ -74,6 +86,12 @@ export class Census {
     return this.meetings.room(tenant === undefined || tenant === "" ? name : `[${tenant}]${name}`);
   }
 }
+
+const jsonPage = (value: unknown): HttpPage => ({
+  status: 200,
+  type: "application/json; charset=utf-8",
+  body: JSON.stringify(value),
+});
 
 function facts(occupant: Occupant): ParticipantFacts {
   const elements = occupant.payload.children.filter((each): each is Element => typeof each !== "string");

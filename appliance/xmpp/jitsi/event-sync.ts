@@ -2,7 +2,7 @@
  * Events for outside systems, signaling.md 6.10: rooms made and ended, people come and gone, as POSTed JSON; up to three more tries on a 5xx answer.
  * The focus is no occupant here.
  */
-import { type Deadline, Deadlines } from "../../deadlines.ts";
+import { type Deadline, Deadlines, soonest } from "../../deadlines.ts";
 import { type EpochMillis, later, type Millis, seconds } from "../../time.ts";
 import { attr, childText, type Element } from "../../wire/xml.ts";
 import type { HttpAnswer, HttpRequest } from "../host.ts";
@@ -40,6 +40,8 @@ export interface EventSyncOptions {
 const MAX_PENDING = 100;
 const MAX_TRIES = 4;
 const RETRY_AFTER = seconds(3);
+/** An answer that has not come by then never will: the request was not even made. */
+const ABANDON_AFTER = seconds(30);
 /** People remembered for the last event of a room. */
 const MAX_ATTENDEES = 2_000;
 
@@ -48,6 +50,7 @@ export class EventSync implements RoomFeature {
   readonly #present = new RoomSlot<Map<Occupant, Attendee>>(() => new Map());
   readonly #pending = new Map<string, Pending>();
   readonly #retries = new Deadlines();
+  readonly #abandon = new Deadlines();
 
   constructor(private readonly options: EventSyncOptions) {}
 
@@ -96,6 +99,7 @@ export class EventSync implements RoomFeature {
   httpAnswered(turn: Turn, id: string, answer: HttpAnswer): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
+    this.#abandon.clear(id);
     const again = (answer.status >= 500 || answer.status === 0) && pending.tries < MAX_TRIES;
     if (again) this.#retries.set(id, later(turn.now, RETRY_AFTER));
     else {
@@ -105,7 +109,7 @@ export class EventSync implements RoomFeature {
   }
 
   nextDeadline(): Deadline | undefined {
-    return this.#retries.soonest();
+    return soonest(this.#retries.soonest(), this.#abandon.soonest());
   }
 
   handleTimeout(turn: Turn): void {
@@ -113,7 +117,12 @@ export class EventSync implements RoomFeature {
       const pending = this.#pending.get(id);
       if (pending === undefined) continue;
       pending.tries++;
+      this.#abandon.set(id, later(turn.now, ABANDON_AFTER));
       turn.act({ type: "http", id, request: pending.request });
+    }
+    for (const id of this.#abandon.due(turn.now)) {
+      this.#pending.delete(id);
+      turn.drop("event-sync-failed");
     }
   }
 
@@ -145,6 +154,7 @@ export class EventSync implements RoomFeature {
       body: JSON.stringify(event),
     };
     this.#pending.set(id, { request, tries: 1 });
+    this.#abandon.set(id, later(turn.now, ABANDON_AFTER));
     turn.act({ type: "http", id, request });
   }
 }

@@ -109,9 +109,10 @@ describe("reservations", () => {
       focusAccount: "focus@auth.meet.test",
       newId: () => `id${++ids}`,
       toEpoch: (now) => (EPOCH + now) as EpochMillis,
+      reservations: { urlPrefix: "https://booking.example", headers: {} },
     });
     const inner = new FocusHost();
-    const gate = services.reservationGate(inner, { urlPrefix: "https://booking.example", headers: {} });
+    const gate = services.focusHost(inner);
     const muc = services.hosts.find((host) => host.domain === DOMAINS.muc);
     const focus = {
       jid: { local: "focus", domain: DOMAINS.auth, resource: "focus" },
@@ -221,6 +222,17 @@ test("questions about rooms: sizes without the focus, participants, the census; 
   expect(census.size({ room: "other", domain: "meet.test" })).toBeUndefined();
   expect(census.size({ room: "standup", domain: "elsewhere.test" })).toBeUndefined();
   expect(census.size({ room: "standup", domain: "meet.test", subdomain: "acme" })).toBeUndefined();
+  const page = (path: string, query: Record<string, string>) =>
+    house.host(DOMAINS.muc)?.httpGet?.(house.now, path, new Map(Object.entries(query)));
+  expect(page("/room-size", { room: "standup", domain: "meet.test" })).toEqual({
+    status: 200,
+    type: "application/json; charset=utf-8",
+    body: '{"participants":1}',
+  });
+  expect(page("/room", { room: "other", domain: "meet.test" })?.status).toBe(404);
+  expect(page("/room", {})?.status).toBe(400);
+  expect(page("/room-census", {})?.status).toBe(200);
+  expect(page("/elsewhere", {})).toBeUndefined();
   expect(census.all()).toEqual({
     room_census: [{ room_name: room, participants: 1, created_time: EPOCH + 1_000, leaked: false }],
   });
@@ -271,6 +283,28 @@ describe("tenants", () => {
       `<message to="avmoderation.meet.test"><av_moderation jidToWhitelist="${outer}/${BEN}" mediaType="audio"/></message>`,
     );
     expect(ben.take()[0]?.getChildText("json-message")).toContain('"approved":true');
+    const services = createMeetingServices({
+      domains: DOMAINS,
+      limits: { rooms: 1, occupantsPerRoom: 1, roomsPerUser: 1 },
+      focusAccount: "focus@auth.meet.test",
+      newId: () => "id",
+      toEpoch: (now) => (EPOCH + now) as EpochMillis,
+      tenants: true,
+    });
+    const asked: string[] = [];
+    const focusHost = services.focusHost({
+      domain: DOMAINS.focus,
+      handle(_now, stanza) {
+        asked.push(stanza.getChild("conference")?.attrs["room"] ?? "");
+        return [{ type: "send", stanza: iqResult(stanza, ...stanza.getChildElements()) }];
+      },
+    });
+    const request = parse(
+      `<iq xmlns="jabber:client" type="set" id="a" from="${ana.jid}" to="focus.meet.test"><conference xmlns="${NS.focus}" room="${outer}"/></iq>`,
+    );
+    const [answer] = request === undefined ? [] : focusHost.handle(house.now, request, ana.sender);
+    expect(asked).toEqual(["[acme]standup@muc.meet.test"]);
+    expect(answer?.type === "send" && answer.stanza.getChild("conference")?.attrs["room"]).toBe(outer);
     expect(fault(house.guest(CLEO).join("standup@muc.other.meet.test", CLEO)[0])).toBe("cancel/not-allowed");
   });
 });

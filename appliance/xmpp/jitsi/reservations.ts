@@ -36,6 +36,8 @@ const MAX_REQUESTS_PER_ROOM = 100;
 const MAX_RESERVATIONS = 10_000;
 /** A granted request whose room never came is forgotten after its time; rooms are looked at this often to see whether they are gone. */
 const LOOK_EVERY = 10_000;
+/** An answer that has not come by then never will: the request was not even made. */
+const ABANDON_AFTER = 15_000;
 
 export class ReservationGate implements Host {
   readonly domain: string;
@@ -85,6 +87,7 @@ export class ReservationGate implements Host {
     const turn = new Turn(now);
     for (const name of this.#deadlines.due(now)) {
       if (name === "look") this.#look(turn);
+      else if (name.startsWith("ask ")) this.#abandon(turn, name.slice("ask ".length));
       else this.#expire(turn, name.slice("end ".length));
     }
     return [...turn.actions, ...(this.inner.handleTimeout?.(now) ?? [])];
@@ -94,6 +97,7 @@ export class ReservationGate implements Host {
     const waiting = this.#asking.get(id);
     if (waiting === undefined) return this.inner.httpAnswered?.(now, id, answer) ?? [];
     this.#asking.delete(id);
+    this.#deadlines.clear(`ask ${id}`);
     const turn = new Turn(now);
     const json = readJson(answer.body);
     const conflict = json?.["conflict_id"];
@@ -146,6 +150,7 @@ export class ReservationGate implements Host {
   ): void {
     const id = this.options.newId();
     this.#asking.set(id, waiting);
+    this.#deadlines.set(`ask ${id}`, later(turn.now, ABANDON_AFTER));
     const type = what.contentType === undefined ? {} : { "content-type": what.contentType };
     const request: HttpRequest = {
       method: what.method,
@@ -187,6 +192,12 @@ export class ReservationGate implements Host {
   #expire(turn: Turn, local: string): void {
     this.meetings.room(local)?.destroy(turn, { reason: "The time of this conference is over" });
     this.#end(turn, local);
+  }
+
+  #abandon(turn: Turn, id: string): void {
+    const waiting = this.#asking.get(id);
+    this.#asking.delete(id);
+    if (waiting !== undefined) this.#refuse(turn, waiting, 0, "The reservation system does not answer");
   }
 
   /** Finds meetings that have ended before their time, and tells so. */

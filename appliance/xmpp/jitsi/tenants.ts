@@ -6,7 +6,7 @@ import type { Deadline } from "../../deadlines.ts";
 import type { Millis } from "../../time.ts";
 import { bareText, type Jid, parseJid } from "../../wire/jid.ts";
 import { attr, clone, type Element } from "../../wire/xml.ts";
-import type { AdvertisedIdentity, Host, HostAction, HttpAnswer, Sender } from "../host.ts";
+import type { AdvertisedIdentity, Host, HostAction, HttpAnswer, HttpPage, Sender } from "../host.ts";
 
 const TENANT = /^\[([^\]]+)\](.*)$/;
 /** Attributes that hold room or occupant addresses. */
@@ -137,6 +137,10 @@ export class TenantHost implements Host {
 
   httpAnswered(now: Millis, id: string, answer: HttpAnswer): readonly HostAction[] {
     return this.outward(this.inner.httpAnswered?.(now, id, answer) ?? []);
+  }
+
+  httpGet(now: Millis, path: string, query: ReadonlyMap<string, string>): HttpPage | undefined {
+    return this.inner.httpGet?.(now, path, query);
   }
 
   private concerns(stanza: Element): boolean {

@@ -14,6 +14,8 @@ import { splitTenant } from "./tenants.ts";
 export interface TokenRoomOptions {
   /** A token (or an account) is needed to enter; without it guests may. */
   readonly required: boolean;
+  /** A token without `room` opens nothing; otherwise everything. */
+  readonly requireRoom: boolean;
   /** Check `sub` against the tenant, or the domain where there is none. */
   readonly verifyTenant: boolean;
   /** `meet.jitsi`. */
@@ -36,7 +38,7 @@ function matchesPattern(pattern: string, room: string): boolean {
 /** Whether the claims open the room of that local part. */
 export function opens(claims: Readonly<Record<string, unknown>>, local: string, options: TokenRoomOptions): boolean {
   const { tenant, room } = splitTenant(local);
-  const wanted = claims["room"];
+  const wanted = claims["room"] ?? (options.requireRoom ? undefined : "*");
   if (typeof wanted !== "string") return false;
   const context = claims["context"];
   const roomContext = isRecord(context) ? context["room"] : undefined;

@@ -7,6 +7,7 @@ import { opens } from "./token-room.ts";
 
 const options = (verifyTenant: boolean) => ({
   required: true,
+  requireRoom: true,
   verifyTenant,
   domain: "meet.test",
   exemptDomains: new Set(["auth.meet.test"]),
@@ -36,13 +37,17 @@ describe("room and tenant claims", () => {
     [{ room: "*", sub: "other" }, "[acme]standup", true, false],
     [{ room: "*" }, "standup", true, false],
   ];
+  test("where rooms need not be named, a token without one opens all", () => {
+    expect(opens({}, "standup", { ...options(false), requireRoom: false })).toBe(true);
+    expect(opens({ room: "other" }, "standup", { ...options(false), requireRoom: false })).toBe(false);
+  });
   for (const [claims, room, verifyTenant, open] of table)
     test(`${JSON.stringify(claims)} ${open ? "opens" : "does not open"} ${room}${verifyTenant ? " with its tenant" : ""}`, () => {
       expect(opens(claims, room, options(verifyTenant))).toBe(open);
     });
 
   test("the right room, the wrong room, no token, a service", () => {
-    const house = new House({ token: { required: true, verifyTenant: false } });
+    const house = new House({ token: { required: true, requireRoom: true, verifyTenant: false } });
     const { room } = house.meeting("standup");
     const fits = house.guest(ANA, { claims: { room: "standup" } });
     expect(fits.join(room, ANA).some((each) => codes(each).includes(110))).toBe(true);
@@ -56,7 +61,7 @@ describe("room and tenant claims", () => {
   });
 
   test("guests beside tokens, where tokens are not required", () => {
-    const house = new House({ token: { required: false, verifyTenant: false } });
+    const house = new House({ token: { required: false, requireRoom: true, verifyTenant: false } });
     const { room } = house.meeting("standup");
     expect(
       house

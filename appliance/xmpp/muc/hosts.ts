@@ -23,7 +23,7 @@ import { nickRule } from "../jitsi/nick-rule.ts";
 import { permissions } from "../jitsi/permissions.ts";
 import { Polls } from "../jitsi/polls.ts";
 import { presenceIdentity } from "../jitsi/presence-identity.ts";
-import { ReservationGate, type ReservationOptions } from "../jitsi/reservations.ts";
+import { ReservationGate } from "../jitsi/reservations.ts";
 import { RoomMetadata } from "../jitsi/room-metadata.ts";
 import { SpeakerStats } from "../jitsi/speaker-stats.ts";
 import { TenantHost, TenantNames } from "../jitsi/tenants.ts";
@@ -59,7 +59,7 @@ export interface MucHostsOptions {
   /** TURN services for an occupant, in the client's form, told with the room metadata (signaling.md 6.5). */
   readonly services?: (turn: Turn, occupant: Occupant) => readonly unknown[];
   /** Tokens (signaling.md 6.9); absent: rooms are open to whoever may log in. */
-  readonly token?: { readonly required: boolean; readonly verifyTenant: boolean };
+  readonly token?: { readonly required: boolean; readonly requireRoom: boolean; readonly verifyTenant: boolean };
   /** Who becomes moderator (signaling.md 3.5); default: whom the focus chooses. */
   readonly owners?: OwnerPolicy;
   /** Guests wait in the lobby until somebody with an account or a token is there; default no. */
@@ -69,15 +69,24 @@ export interface MucHostsOptions {
   /** Tenants in room names (signaling.md 6.1); default no. */
   readonly tenants?: boolean;
   /** Where events go (signaling.md 6.10); default nowhere. */
-  readonly eventSync?: { readonly urlPrefix: string; readonly headers: Readonly<Record<string, string>> };
+  readonly eventSync?: OutsideSystem;
+  /** Who is asked before a new meeting (signaling.md 6.10); default nobody. */
+  readonly reservations?: OutsideSystem;
+}
+
+export interface OutsideSystem {
+  /** `https://example.org/hooks`, without a slash at the end. */
+  readonly urlPrefix: string;
+  /** Sent with every request, for authentication. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface MeetingServices {
   /** All hosts, the breweries' included. */
   readonly hosts: readonly Host[];
   readonly census: Census;
-  /** Puts reservations before the host that takes conference requests. */
-  reservationGate(inner: Host, options: Pick<ReservationOptions, "urlPrefix" | "headers">): Host;
+  /** What stands before the host that takes conference requests: reservations, tenants. */
+  focusHost(inner: Host): Host;
 }
 
 /** Only the accounts of services may enter breweries (signaling.md 6.1, muc_filter_access). */
@@ -129,6 +138,7 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
     nickChanges: false,
     kickResetsAffiliation: true,
     hidesRooms: true,
+    httpGet: (_service, path, query) => census.page(path, query),
     mayCreate: (sender, local) => (sender.admin ? undefined : restricted(sender, local)),
     features: [
       nickRule,
@@ -220,6 +230,7 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
       subject(toEpoch),
     ],
   });
+  const census = new Census(meetings, domain);
   holds[0].attach(meetings);
   holds[1].attach(breakouts);
   rate?.attach(meetings);
@@ -244,12 +255,13 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
   ];
   const clientHosts: readonly Host[] = [meetings, breakouts, lobbies, ...components];
   const names = new TenantNames(domains.muc);
+  const mapped = (host: Host): Host => (options.tenants === true ? new TenantHost(host, names, services) : host);
+  const { reservations } = options;
+  const reserved = (host: Host): Host =>
+    reservations === undefined ? host : new ReservationGate(host, meetings, { ...reservations, newId, toEpoch });
   return {
-    hosts: [
-      ...(options.tenants === true ? clientHosts.map((host) => new TenantHost(host, names, services)) : clientHosts),
-      breweries,
-    ],
-    census: new Census(meetings, domain),
-    reservationGate: (inner, more) => new ReservationGate(inner, meetings, { ...more, newId, toEpoch }),
+    hosts: [...clientHosts.map(mapped), breweries],
+    census,
+    focusHost: (inner) => mapped(reserved(inner)),
   };
 }

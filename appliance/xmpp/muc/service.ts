@@ -9,7 +9,7 @@ import { bareText, type Jid, jid, jidText, parseJid } from "../../wire/jid.ts";
 import { NS } from "../../wire/namespaces.ts";
 import { errorReply, iqResult, readError, type StanzaError } from "../../wire/stanza.ts";
 import { attr, child, childText, type Element } from "../../wire/xml.ts";
-import type { AdvertisedIdentity, Host, HostAction, HttpAnswer, Sender } from "../host.ts";
+import type { AdvertisedIdentity, Host, HostAction, HttpAnswer, HttpPage, Sender } from "../host.ts";
 import { handleAdmin } from "./admin.ts";
 import type { Affiliation } from "./affiliation.ts";
 import { handleOwner } from "./config-form.ts";
@@ -58,6 +58,8 @@ export interface MucServiceOptions {
   readonly advertised?: readonly AdvertisedIdentity[];
   /** Answers to disco#info with a node, by node. */
   readonly discoNode?: (node: string, sender: Sender) => readonly string[] | undefined;
+  /** Pages on the server's HTTP port about these rooms. */
+  readonly httpGet?: (service: MucService, path: string, query: ReadonlyMap<string, string>) => HttpPage | undefined;
   /** A message to the service's bare domain; an error refuses it. */
   readonly serviceMessage?: (turn: Turn, message: Element, sender: Sender) => StanzaError | undefined;
 }
@@ -133,6 +135,10 @@ export class MucService implements Host, RoomSurroundings {
     const turn = new Turn(now);
     for (const feature of this.features) feature.httpAnswered?.(turn, id, answer);
     return turn.actions;
+  }
+
+  httpGet(_now: Millis, path: string, query: ReadonlyMap<string, string>): HttpPage | undefined {
+    return this.options.httpGet?.(this, path, query);
   }
 
   room(local: string): Room | undefined {
