@@ -20,6 +20,8 @@ export interface Box {
   readonly certificates: Certificates | undefined;
   /** What the gateway shows: a certificate of the owner's, or the box's own. */
   readonly web: TlsIdentity | undefined;
+  /** PEM of xmpp.federation.roots. */
+  readonly federationRoots: string | undefined;
   /** Names and addresses that requests may name. */
   readonly hosts: readonly string[];
 }
@@ -140,6 +142,10 @@ export const prepareBox = async (settings: Settings, dataFolder: string, parts: 
         : { kind: "insecure" },
     certificates,
     web: certificates === undefined ? undefined : webIdentity(settings, certificates),
+    federationRoots:
+      settings["xmpp.federation.roots"] === ""
+        ? undefined
+        : readPem("xmpp.federation.roots", settings["xmpp.federation.roots"]),
     hosts: allowedHosts(settings, name),
   };
 };

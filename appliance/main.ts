@@ -29,7 +29,10 @@ const configurationOf = (given: Arguments): Configuration | undefined => {
   const file = given.flags.get("config");
   const layers: Layer[] = [{ origin: "command line", values: given.overrides }];
   if (isCheckout)
-    layers.push({ origin: "checkout", values: { "gateway.https_port": 8_443, "gateway.http_port": 8_000 } });
+    layers.push({
+      origin: "checkout",
+      values: { "gateway.https_port": 8_443, "gateway.http_port": 8_000, "log.level": "warn" },
+    });
   const result = readConfig(file ?? join(dataFolderOf(given), "parley.toml"), file !== undefined, layers);
   if (result.ok) return result.configuration;
   for (const fault of result.faults) say(faultLine(fault));

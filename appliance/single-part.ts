@@ -15,7 +15,7 @@ const planOf = (part: PartName, box: Box, staticFolder: string): PartsPlan => {
   switch (part) {
     case "xmpp":
       if (certificates === undefined) throw new StartFault("no certificate for the XMPP server");
-      return { xmpp: xmppSlice(context, certificates.xmpp) };
+      return { xmpp: xmppSlice(context, certificates.xmpp, box.federationRoots) };
     case "focus":
       return { focus: focusSlice(context, box.trust, undefined) };
     case "bridge": {

@@ -97,7 +97,9 @@ export const supervise = async (options: SupervisorOptions): Promise<number> => 
       type: "start",
       level,
       plan: {
-        ...(here("xmpp") && box.certificates !== undefined ? { xmpp: xmppSlice(context, box.certificates.xmpp) } : {}),
+        ...(here("xmpp") && box.certificates !== undefined
+          ? { xmpp: xmppSlice(context, box.certificates.xmpp, box.federationRoots) }
+          : {}),
         ...(here("focus")
           ? { focus: focusSlice(context, box.trust, here("xmpp") ? own["xmpp.port"] : undefined) }
           : {}),

@@ -168,6 +168,16 @@ const contradictions = (settings: Settings, origins: Readonly<Record<Key, Origin
     fault("gateway.certificate", "gateway.certificate and gateway.key go together");
   if (settings["focus.component_port"] !== 0 && settings["focus.component_secret"] === "")
     fault("focus.component_port", "focus.component_secret is needed with it");
+  const tokens = settings["xmpp.tokens.app_id"] !== "";
+  const keyed =
+    settings["xmpp.tokens.secret"] !== "" ||
+    settings["xmpp.tokens.key_server"] !== "" ||
+    settings["xmpp.tokens.key_cache"] !== "";
+  if (tokens && !keyed) fault("xmpp.tokens.app_id", "xmpp.tokens.secret, key_server or key_cache is needed with it");
+  if (!tokens && keyed) fault("xmpp.tokens.app_id", "it is needed with xmpp.tokens.secret, key_server or key_cache");
+  if (settings["focus.authentication.kind"] === "jwt" && !tokens)
+    fault("focus.authentication.kind", "jwt needs xmpp.tokens");
+  if (settings["focus.codecs.video"].length === 0) fault("focus.codecs.video", "it must name at least one codec");
   const most = settings["bridge.max_count"];
   if (most !== 0 && most < settings["bridge.count"]) fault("bridge.max_count", "it must not be less than bridge.count");
   if (settings["xmpp.limits.client_stanza_bytes"] > settings["xmpp.limits.service_stanza_bytes"])

@@ -46,12 +46,15 @@ const wrapped = (text: string): string[] => {
 
 export const printConfiguration = (configuration: Configuration): string => {
   const lines: string[] = [];
+  const sectionOf = (key: Key): string => key.slice(0, key.lastIndexOf("."));
+  // TOML names each table once, so a table's keys stand together.
+  const sections = [...new Set(keys.map(sectionOf))];
+  const sorted = sections.flatMap((section) => keys.filter((key) => sectionOf(key) === section));
   let section = "";
-  for (const key of keys) {
+  for (const key of sorted) {
     const option = options[key];
-    const at = key.lastIndexOf(".");
-    if (key.slice(0, at) !== section) {
-      section = key.slice(0, at);
+    if (sectionOf(key) !== section) {
+      section = sectionOf(key);
       lines.push("", `[${section}]`);
     }
     const value = configuration.settings[key];
@@ -71,7 +74,7 @@ export const printConfiguration = (configuration: Configuration): string => {
       `from: ${origin}`,
     ].filter((each) => each !== "");
     lines.push(...wrapped(`(${bounds.join("; ")})`));
-    lines.push(`${key.slice(at + 1)} = ${literal(hidden(key, value))}`);
+    lines.push(`${key.slice(section.length + 1)} = ${literal(hidden(key, value))}`);
   }
   return `${lines.slice(1).join("\n")}\n`;
 };

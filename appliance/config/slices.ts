@@ -4,6 +4,7 @@
 import type {
   BridgeConfig,
   FocusConfig,
+  FocusOptions,
   GatewayConfig,
   ListenAddress,
   ServerTrust,
@@ -12,6 +13,8 @@ import type {
   TlsIdentity,
   XmppConfig,
   XmppDomains,
+  XmppFederation,
+  XmppTokens,
 } from "../config.ts";
 import type { Settings } from "./options.ts";
 
@@ -65,7 +68,8 @@ const login = (
   };
 };
 
-export const xmppSlice = (context: SliceContext, tls: TlsIdentity): XmppConfig => {
+/** `federationRoots`: content of xmpp.federation.roots; undefined where none is named. */
+export const xmppSlice = (context: SliceContext, tls: TlsIdentity, federationRoots?: string): XmppConfig => {
   const { settings } = context;
   const auth = settings["domains.auth"];
   const service = (user: string, password: string, admin: boolean): ServiceAccount => ({
@@ -105,9 +109,96 @@ export const xmppSlice = (context: SliceContext, tls: TlsIdentity): XmppConfig =
     focusAccount: settings["focus.account"],
     trustedProxies: settings["xmpp.trusted_proxies"],
     ...(settings["xmpp.region_header"] === "" ? {} : { regionHeader: settings["xmpp.region_header"].toLowerCase() }),
+    ...(settings["xmpp.components"].length === 0
+      ? {}
+      : {
+          component: { host: settings["xmpp.component_address"], port: settings["xmpp.component_port"] },
+          components: settings["xmpp.components"],
+        }),
+    ...(settings["xmpp.guest_domain"] === "" ? {} : { guestDomain: settings["xmpp.guest_domain"] }),
+    ...(settings["xmpp.tokens.app_id"] === "" ? {} : { tokens: tokensSlice(settings) }),
+    pushDiscovery: settings["xmpp.push_discovery"],
+    ...(settings["xmpp.federation.enabled"] ? { federation: federationSlice(context, federationRoots) } : {}),
     externalServices: settings["xmpp.external_services"].map(({ secret, ...service }) =>
       secret === "" ? service : { ...service, secret },
     ),
+  };
+};
+
+const tokensSlice = (settings: Settings): XmppTokens => {
+  const text = <Name extends string>(name: Name, value: string) =>
+    value === "" ? {} : ({ [name]: value } as Record<Name, string>);
+  const issuers = settings["xmpp.tokens.accepted_issuers"];
+  return {
+    appId: settings["xmpp.tokens.app_id"],
+    ...text("secret", settings["xmpp.tokens.secret"]),
+    ...text("keyServer", settings["xmpp.tokens.key_server"]),
+    ...text("keyCache", settings["xmpp.tokens.key_cache"]),
+    ...(issuers.length === 0 ? {} : { acceptedIssuers: issuers }),
+    acceptedAudiences: settings["xmpp.tokens.accepted_audiences"],
+    allowEmpty: settings["xmpp.tokens.allow_empty"],
+    requireRoom: settings["xmpp.tokens.require_room"],
+  };
+};
+
+const federationSlice = (context: SliceContext, roots: string | undefined): XmppFederation => {
+  const { settings } = context;
+  return {
+    listen: { host: listenHost(settings, context.ipv6), port: settings["xmpp.federation.port"] },
+    domains: settings["xmpp.federation.domains"],
+    certificatesRequired: settings["xmpp.federation.certificates_required"],
+    routes: settings["xmpp.federation.routes"],
+    ...(roots === undefined ? {} : { roots }),
+  };
+};
+
+const focusOptionsSlice = (settings: Settings): FocusOptions => {
+  const kind = settings["focus.authentication.kind"];
+  const loginUrl = settings["focus.authentication.login_url"];
+  const logoutUrl = settings["focus.authentication.logout_url"];
+  const jibri = settings["focus.jibri_brewery"];
+  const sipJibri = settings["focus.sip_jibri_brewery"];
+  const jigasi = settings["focus.jigasi_brewery"];
+  return {
+    maxSsrcGroupsPerParticipant: settings["focus.max_ssrc_groups_per_participant"],
+    maxAudioSenders: settings["focus.max_audio_senders"],
+    maxVideoSenders: settings["focus.max_video_senders"],
+    codecs: {
+      video: settings["focus.codecs.video"].filter(
+        (codec): codec is "AV1" | "VP8" | "H264" | "VP9" =>
+          codec === "AV1" || codec === "VP8" || codec === "H264" || codec === "VP9",
+      ),
+      audioRed: settings["focus.codecs.audio_red"],
+      mid: settings["focus.codecs.mid"],
+      transportCc: settings["focus.codecs.transport_cc"],
+      absSendTime: settings["focus.codecs.abs_send_time"],
+      dependencyDescriptor: settings["focus.codecs.dependency_descriptor"],
+      videoLayersAllocation: settings["focus.codecs.video_layers_allocation"],
+    },
+    bridgeHealth: settings["focus.bridge_health"],
+    bridgeOverload: settings["focus.bridge_overload"],
+    bridgeStrategy: settings["focus.bridge_strategy"],
+    ...(settings["focus.region"] === "" ? {} : { region: settings["focus.region"] }),
+    ssrcRewriting: settings["focus.ssrc_rewriting"],
+    jsonSources: settings["focus.json_sources"],
+    autoOwner: settings["focus.auto_owner"],
+    iceRestart: settings["focus.ice_restart"],
+    initialTimeoutMs: settings["focus.initial_timeout"] * 1_000,
+    singleParticipantTimeoutMs: settings["focus.single_participant_timeout"] * 1_000,
+    maxConferences: settings["focus.max_conferences"],
+    ...(kind === "none"
+      ? {}
+      : {
+          authentication: {
+            kind,
+            loginDomain: settings["focus.authentication.login_domain"],
+            ...(loginUrl === "" ? {} : { loginUrl }),
+            ...(logoutUrl === "" ? {} : { logoutUrl }),
+          },
+        }),
+    ...(jibri === "" ? {} : { jibriBrewery: jibri }),
+    ...(sipJibri === "" ? {} : { sipJibriBrewery: sipJibri }),
+    ...(jigasi === "" ? {} : { jigasiBrewery: jigasi }),
   };
 };
 
@@ -132,6 +223,7 @@ export const focusSlice = (context: SliceContext, trust: ServerTrust, xmppPort: 
     minParticipants: settings["focus.min_participants"],
     maxSsrcsPerParticipant: settings["focus.max_ssrcs_per_participant"],
     maxParticipants: settings["focus.max_participants"],
+    options: focusOptionsSlice(settings),
   };
 };
 
