@@ -15,7 +15,7 @@ import type { BridgeAction, RandomBytes, TransportFactory } from "./context.ts";
 import { startBridgeHttp } from "./http.ts";
 import type { Link } from "./link.ts";
 import type { MediaCommand, MediaEvent, SrtpProfile } from "./media-commands.ts";
-import { startMediaLoop } from "./media-loop/start.ts";
+import { type MediaLoopHandle, startMediaLoop } from "./media-loop/start.ts";
 import { CERTIFICATE_RENEWAL_MS, makeCertificate } from "./transport/certificate.ts";
 import { sctpDataChannel } from "./transport/data-channel.ts";
 import { DtlsContext } from "./transport/dtls.ts";
@@ -87,36 +87,38 @@ class Transports implements TransportFactory {
   }
 }
 
-/** Starts a bridge; rejects when no media socket can be opened or a port is taken. */
-export async function startBridge(config: BridgeConfig, environment: PartEnvironment): Promise<RunningPart> {
-  const { log, metrics } = environment;
-  const own = ownAddresses();
-  const addresses = config.mediaAddresses.length > 0 ? config.mediaAddresses : selectAddresses(own, config.lan);
-
-  let deliver: (events: readonly MediaEvent[]) => void = () => {};
-  const early: MediaEvent[] = [];
-  const ready = Promise.withResolvers<Ready>();
-  const loop = startMediaLoop(
-    { addresses, port: config.mediaPort, srtpProvider: config.srtpProvider },
-    (events: readonly MediaEvent[]) => {
-      for (const event of events) {
-        if (event.type === "ready") ready.resolve(event);
-        else if (event.type === "fault") ready.reject(new Error(event.message));
-      }
-      early.push(...events.filter((event) => event.type !== "ready").slice(0, 1_000));
-      deliver(early.splice(0));
-    },
-  );
-  const limit = setTimeout(() => ready.reject(new Error("the media loop did not start in time")), READY_TIMEOUT_MS);
-  let media: Ready;
+async function readyInTime(loop: MediaLoopHandle): Promise<Ready> {
+  const late = Promise.withResolvers<never>();
+  const limit = setTimeout(() => late.reject(new Error("the media loop did not start in time")), READY_TIMEOUT_MS);
   try {
-    media = await ready.promise;
+    return await Promise.race([loop.ready, late.promise]);
   } catch (error) {
     await loop.stop();
     throw error;
   } finally {
     clearTimeout(limit);
   }
+}
+
+/** Starts a bridge; rejects when no media socket can be opened or a port is taken. */
+export async function startBridge(config: BridgeConfig, environment: PartEnvironment): Promise<RunningPart> {
+  const { log, metrics } = environment;
+  const own = ownAddresses();
+  const addresses = config.mediaAddresses.length > 0 ? config.mediaAddresses : selectAddresses(own, config.lan);
+
+  const onlyFrom = config.lan ? undefined : own.map((each) => plainAddress(each.address));
+
+  let deliver: (events: readonly MediaEvent[]) => void = () => {}; // nothing but `ready` comes before the core is there
+  const loop = startMediaLoop(
+    {
+      addresses,
+      port: config.mediaPort,
+      srtpProvider: config.srtpProvider,
+      ...(onlyFrom === undefined ? {} : { onlyFrom }),
+    },
+    (events) => deliver(events),
+  );
+  const media = await readyInTime(loop);
 
   const transports = new Transports(media.providers);
   const { serverId } = config;
@@ -137,7 +139,7 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
     transports,
     demux: new StunDemux<Link>(),
     random,
-    onlyFrom: config.lan ? undefined : new Set(own.map((each) => plainAddress(each.address))),
+    onlyFrom: onlyFrom === undefined ? undefined : new Set(onlyFrom),
     wake: (link) =>
       queueMicrotask(() => {
         bridge.woken(monotonicNow(), link);
