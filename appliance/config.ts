@@ -106,6 +106,31 @@ export interface XmppConfig {
   readonly pushDiscovery?: boolean;
   /** Server to server. File parser: default absent: off. */
   readonly federation?: XmppFederation;
+  /** Meeting rooms beyond their defaults. File parser: table `xmpp.rooms`, default absent, every key optional. */
+  readonly rooms?: XmppRooms;
+}
+
+/** Policies of meeting rooms (signaling.md 3.5, 6.1, 6.3, 6.8–6.10). */
+export interface XmppRooms {
+  /** Who becomes moderator: whom the focus chooses, holders of a token that says so, everybody. Default "focus". */
+  readonly owners?: "focus" | "token" | "everybody";
+  /** Tokens open only rooms of the tenant in `sub`. Default false (as docker's template). */
+  readonly verifyTenant?: boolean;
+  /** Guests wait in the lobby until somebody with an account or a token is there. Default false. */
+  readonly waitForHost?: boolean;
+  /** Joins a room takes a second, further ones wait; 1 … 1000. Default absent: all at once. */
+  readonly joinsPerSecond?: number;
+  /** `room@muc.<tenant>.<domain>` is a room of its own. Default false. */
+  readonly tenants?: boolean;
+  /** Where events of rooms are POSTed: https (http on loopback), no slash at the end; headers may be file references. Default absent. */
+  readonly eventSync?: OutsideSystem;
+  /** Who is asked before a new meeting; likewise. Default absent. */
+  readonly reservations?: OutsideSystem;
+}
+
+export interface OutsideSystem {
+  readonly urlPrefix: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface XmppFederation {

@@ -48,6 +48,8 @@ export interface ServerOptions {
   readonly pushDiscovery: boolean;
   /** Rooms and components; the server adds the client proxy. */
   readonly hosts: readonly Host[];
+  /** Puts something before the host that takes conference requests: reservations, tenants. */
+  readonly focusHost?: (proxy: Host) => Host;
   readonly software: { readonly name: string; readonly version: string };
   /** That many random bytes, unguessable. */
   readonly random: (size: number) => Buffer;
@@ -93,7 +95,10 @@ export class XmppServer {
     this.#proxy = componentDomains.has(domains.focus)
       ? undefined
       : clientProxy(domains.focus, options.focusAccount, () => this.#keeper.sessions.best(focus)?.jid);
-    this.#hosts = [...(this.#proxy === undefined ? [] : [this.#proxy]), ...options.hosts];
+    this.#hosts = [
+      ...(this.#proxy === undefined ? [] : [options.focusHost?.(this.#proxy) ?? this.#proxy]),
+      ...options.hosts,
+    ];
 
     this.#keeper = new SessionKeeper({
       limits,

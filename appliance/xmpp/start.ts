@@ -7,7 +7,8 @@ import type { XmppConfig } from "../config.ts";
 import type { PartEnvironment, RunningPart } from "../part.ts";
 import { Accounts } from "./accounts.ts";
 import { listen } from "./listen.ts";
-import { createMucHosts } from "./muc/hosts.ts";
+import { createMeetingServices } from "./muc/hosts.ts";
+import { roomPolicies } from "./room-policies.ts";
 import { XmppServer } from "./server.ts";
 import { WallClock } from "./wall-clock.ts";
 
@@ -15,7 +16,14 @@ export async function startXmpp(config: XmppConfig, environment: PartEnvironment
   const { log, metrics } = environment;
   const { domains, limits, focusAccount } = config;
   const wallClock = new WallClock();
-  const hosts = createMucHosts({ domains, limits, focusAccount, newId: randomUUID, toEpoch: wallClock.toEpoch });
+  const { hosts, focusHost } = createMeetingServices({
+    domains,
+    limits,
+    focusAccount,
+    newId: randomUUID,
+    toEpoch: wallClock.toEpoch,
+    ...roomPolicies(config, wallClock.toEpoch),
+  });
   const server = new XmppServer({
     domains,
     limits,
@@ -28,6 +36,7 @@ export async function startXmpp(config: XmppConfig, environment: PartEnvironment
     ...(config.federation !== undefined ? { federation: config.federation } : {}),
     ...(config.tokens !== undefined ? { tokens: config.tokens } : {}),
     hosts,
+    focusHost,
     software: { name: "Parley", version: packageFile.version },
     random: randomBytes,
     wallClock,

@@ -2,7 +2,7 @@
  * The MUC services of the box and Jitsi's components, as one graph of cores (signaling.md 6.1): meeting rooms, their lobbies and breakout rooms,
  * breweries, and what serves them. The graph is one because its members change each other's rooms; outside of it they are hosts like others.
  */
-import type { XmppDomains } from "../../config.ts";
+import type { OutsideSystem, XmppDomains } from "../../config.ts";
 import type { EpochMillis, Millis } from "../../time.ts";
 import type { Host, Sender } from "../host.ts";
 import { AvModeration } from "../jitsi/av-moderation.ts";
@@ -72,13 +72,6 @@ export interface MucHostsOptions {
   readonly eventSync?: OutsideSystem;
   /** Who is asked before a new meeting (signaling.md 6.10); default nobody. */
   readonly reservations?: OutsideSystem;
-}
-
-export interface OutsideSystem {
-  /** `https://example.org/hooks`, without a slash at the end. */
-  readonly urlPrefix: string;
-  /** Sent with every request, for authentication. */
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface MeetingServices {
