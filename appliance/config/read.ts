@@ -39,7 +39,8 @@ export const readConfig = (path: string, mustExist: boolean, overrides: readonly
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    // A file in the way of the data folder is reported where the folder is made.
+    const missing = error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
     if (mustExist || !missing)
       return {
         ok: false,
