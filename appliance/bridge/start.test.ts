@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { BridgeFocus } from "../../tests/bridge-focus.ts";
 import { MediaPeer, until } from "../../tests/media-peer.ts";
-import { useRealTime } from "../../tests/real-time.ts";
+import { armGuard, disarmGuard, useRealTime } from "../../tests/real-time.ts";
 import type { BridgeConfig } from "../config.ts";
 import { silentLogger } from "../log.ts";
 import { Metrics } from "../metrics.ts";
@@ -33,7 +33,11 @@ let bridge: RunningPart;
 beforeAll(async () => {
   bridge = await startBridge(config, { log: silentLogger, metrics: new Metrics() });
 });
-afterAll(() => bridge.stop(2_000));
+afterAll(async () => {
+  disarmGuard(); // the guard's own hook comes before this one
+  await bridge.stop(2_000);
+  armGuard();
+});
 
 let meetings = 0;
 async function meeting(work: (focus: BridgeFocus) => Promise<void>): Promise<void> {
@@ -290,7 +294,7 @@ test("garbage on the media port is dropped, counted, and changes nothing", () =>
       return seed >>> 24;
     };
     for (let i = 0; i < 2_000; i++) {
-      const bytes = Uint8Array.from({ length: 1 + (next() % 200) }, next);
+      const bytes = Uint8Array.from({ length: 8 + (next() % 200) }, next);
       if (i % 3 === 0) bytes.set([0x00, 0x01, 0x00, 0x08, 0x21, 0x12, 0xa4, 0x42]);
       socket.send(bytes, port, "127.0.0.1");
       if (i % 4 === 0) a.sendRaw(bytes);
