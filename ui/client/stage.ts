@@ -44,7 +44,8 @@ export function allTiles(state: MeetingState): readonly TileModel[] {
 export function tilePages(state: MeetingState, perPage: number): TilePages {
   const tiles = allTiles(state);
   const byKey = new Map(tiles.map((tile) => [tile.key, tile] as const));
-  const screens = tiles.filter((tile) => tile.screen).map((tile) => tile.key);
+  // Our own screen is before us anyway; its picture here would mirror itself (W44).
+  const screens = tiles.filter((tile) => tile.screen && !tile.self).map((tile) => tile.key);
   const people = tiles.filter((tile) => !tile.screen).map((tile) => tile.key);
   const order = [...screens, ...people];
   const heard = (key: string): number => state.people.get(key)?.heardAt ?? (key.endsWith(":screen") ? Infinity : 0);

@@ -98,7 +98,7 @@ export function updateAction(state: MeetingState, action: UserAction, now: Epoch
     case "view": {
       const view = action.view ?? (state.view === "tiles" ? "speaker" : "tiles");
       const step = withPreferences(
-        { ...state, view, pinned: view === "tiles" ? undefined : state.pinned, tilePage: 0 },
+        { ...state, view, viewByShare: false, pinned: view === "tiles" ? undefined : state.pinned, tilePage: 0 },
         { view },
       );
       return say(step, text(view === "tiles" ? "said.tiles" : "said.speaker"));

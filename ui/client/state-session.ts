@@ -53,7 +53,7 @@ export function updateSession(state: MeetingState, event: SessionEvent, now: Epo
     case "media":
       return media(state, event.state);
     case "sources":
-      return none({ ...state, sources: event.sources });
+      return sources(state, event.sources);
     case "channel":
       return none({ ...state, channelOpen: event.open, forwarded: event.open ? state.forwarded : undefined });
     case "dominant":
@@ -174,6 +174,16 @@ export function updateSession(state: MeetingState, event: SessionEvent, now: Epo
         action: undefined,
       });
   }
+}
+
+/** A new screen takes the stage; when the last one ends, the tiles come back (W18). */
+function sources(state: MeetingState, now: MeetingState["sources"]): Step {
+  const screens = now.filter((each) => each.videoType === "desktop");
+  const isNew = screens.some((each) => !state.sources.some((old) => old.name === each.name));
+  const next = { ...state, sources: now };
+  if (isNew && state.view === "tiles") return none({ ...next, view: "speaker", viewByShare: true });
+  if (screens.length === 0 && state.viewByShare) return none({ ...next, view: "tiles", viewByShare: false });
+  return none(next);
 }
 
 const sound = (state: MeetingState, which: "join" | "leave" | "hand" | "chat" | "knock"): readonly Effect[] =>

@@ -160,6 +160,8 @@ export interface MeetingState {
   readonly order: readonly string[];
   readonly speaker: string | undefined;
   readonly view: View;
+  /** The large view was chosen by a share, and ends with it. */
+  readonly viewByShare: boolean;
   /** Tile key (`endpoint` or `endpoint:screen`). */
   readonly pinned: string | undefined;
   readonly tilePage: number;
@@ -418,6 +420,7 @@ export const emptyMeeting = (view: View) =>
     order: [],
     speaker: undefined,
     view,
+    viewByShare: false,
     pinned: undefined,
     tilePage: 0,
     network: "fine",

@@ -37,6 +37,7 @@ import phone from "./icons/phone.svg" with { type: "text" };
 import phoneOff from "./icons/phone-off.svg" with { type: "text" };
 import pin from "./icons/pin.svg" with { type: "text" };
 import pinOff from "./icons/pin-off.svg" with { type: "text" };
+import play from "./icons/play.svg" with { type: "text" };
 import plus from "./icons/plus.svg" with { type: "text" };
 import send from "./icons/send.svg" with { type: "text" };
 import settings from "./icons/settings.svg" with { type: "text" };
@@ -100,6 +101,7 @@ const DRAWINGS = {
   "phone-off": phoneOff,
   pin,
   "pin-off": pinOff,
+  play,
   plus,
   send,
   settings,

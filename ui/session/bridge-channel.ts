@@ -120,8 +120,8 @@ export class BridgeChannel {
 }
 
 /**
- * Where the channel is really reached: through the host that served this page first (the gateway relays by server id), then as advertised.
- * Hosts to be ignored come last.
+ * Where the channel is really reached: through the host that served this page, whose gateway relays by server id; an address of another shape as
+ * it is. Hosts to be ignored come last.
  */
 export function channelUrls(
   advertised: readonly string[],
@@ -136,7 +136,8 @@ export function channelUrls(
   const local = wanted
     .filter((each) => each.pathname.startsWith("/colibri-ws/"))
     .map((each) => `${page.protocol === "https:" ? "wss:" : "ws:"}//${page.host}${each.pathname}${each.search}`);
+  if (local.length > 0) return [...new Set(local)];
   const secure = page.protocol === "https:";
   const foreign = wanted.filter((each) => each.protocol === "wss:" || !secure).map((each) => each.href);
-  return [...new Set([...local, ...foreign])];
+  return [...new Set(foreign)];
 }

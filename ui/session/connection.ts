@@ -29,6 +29,8 @@ export type ConnectionEvent =
 /** Answers a request of others; undefined: not ours. */
 export type RequestHandler = (request: XmlElement) => XmlElement | undefined;
 
+Strophe.setLogLevel(Strophe.LogLevel.FATAL); // what matters is told by events
+
 const OPEN_TIMEOUT_MS = 3000;
 const STREAM_TIMEOUT_MS = 10_000;
 const PING_EVERY_MS = 10_000;

@@ -103,7 +103,11 @@ function Line({ line }: { readonly line: ChatLine }) {
   const store = useStore();
   if (line.kind === "event") return <p class="event">{store.t(line.body as MessageId, line.name)}</p>;
   const name = line.name || store.t("meeting.unnamed");
-  const time = new Intl.DateTimeFormat(store.language.value, { hour: "2-digit", minute: "2-digit" }).format(line.at);
+  const time = new Intl.DateTimeFormat(store.language.value, {
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  }).format(line.at);
   const by =
     line.privateWith === undefined
       ? line.mine

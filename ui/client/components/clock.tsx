@@ -38,7 +38,11 @@ export function Elapsed({ since, wrap }: { readonly since: number; readonly wrap
 /** The time of day. */
 export function TimeOfDay() {
   const store = useStore();
-  const format = new Intl.DateTimeFormat(store.language.value, { hour: "2-digit", minute: "2-digit" });
+  const format = new Intl.DateTimeFormat(store.language.value, {
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  });
   const element = useTick((now) => format.format(now));
   return <span class="num" ref={element as preact.RefObject<HTMLSpanElement>} />;
 }

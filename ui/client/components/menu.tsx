@@ -1,6 +1,6 @@
 /** A menu on a native popover: opened by its button, closed by Escape or a tap beside it; a sheet at the bottom on phones. */
 import type { ComponentChildren } from "preact";
-import { useId, useLayoutEffect, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "./icon.tsx";
 
 interface MenuProps {
@@ -14,19 +14,29 @@ export function Menu({ label, button, class: className, children }: MenuProps) {
   const id = `menu${useId().replaceAll(/[^A-Za-z0-9]/g, "")}`;
   const opener = useRef<HTMLButtonElement>(null);
   const panel = useRef<HTMLDivElement>(null);
+  const [open, setOpen] = useState(false);
   useLayoutEffect(() => {
     const popover = panel.current;
     if (popover === null) return;
+    // What is in the menu is made when it opens: a list of people has many menus.
+    const opening = (event: Event): void => {
+      if ((event as ToggleEvent).newState === "open") setOpen(true);
+    };
     const placed = (event: Event): void => {
       const open = (event as ToggleEvent).newState === "open";
+      setOpen(open);
       opener.current?.setAttribute("aria-expanded", String(open));
       if (open) {
         place(popover, opener.current);
         popover.querySelector<HTMLElement>("button, select, input")?.focus();
       }
     };
+    popover.addEventListener("beforetoggle", opening);
     popover.addEventListener("toggle", placed);
-    return () => popover.removeEventListener("toggle", placed);
+    return () => {
+      popover.removeEventListener("beforetoggle", opening);
+      popover.removeEventListener("toggle", placed);
+    };
   }, []);
   return (
     <>
@@ -44,7 +54,7 @@ export function Menu({ label, button, class: className, children }: MenuProps) {
       </button>
       {/* biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be a popover with this look */}
       <div class="menu" id={id} popover="auto" ref={panel} aria-label={label} role="group">
-        {children}
+        {open ? children : null}
       </div>
     </>
   );

@@ -168,20 +168,32 @@ export function DeviceRow() {
         empty={store.t("prejoin.no-camera-device")}
       />
       {devices.speakers.length > 1 ? (
-        <DevicePick
-          device="speaker"
-          icon="volume-2"
-          list={devices.speakers}
-          current=""
-          chosen={preferences.speaker}
-          label={store.t("prejoin.speaker")}
-          empty={store.t("prejoin.default-speaker")}
-        />
-      ) : null}
-      <button class="pick spk" type="button" onClick={() => store.dispatch({ kind: "test-speaker" })}>
-        <Icon name="volume-2" size="s" />
-        <span class="grow clip">{store.t("prejoin.test-speaker")}</span>
-      </button>
+        <div class="row tight">
+          <DevicePick
+            device="speaker"
+            icon="volume-2"
+            list={devices.speakers}
+            current=""
+            chosen={preferences.speaker}
+            label={store.t("prejoin.speaker")}
+            empty={store.t("prejoin.default-speaker")}
+          />
+          <button
+            class="btn sq"
+            type="button"
+            aria-label={store.t("prejoin.test-speaker")}
+            title={store.t("prejoin.test-speaker")}
+            onClick={() => store.dispatch({ kind: "test-speaker" })}
+          >
+            <Icon name="play" size="s" />
+          </button>
+        </div>
+      ) : (
+        <button class="pick spk" type="button" onClick={() => store.dispatch({ kind: "test-speaker" })}>
+          <Icon name="volume-2" size="s" />
+          <span class="grow clip">{store.t("prejoin.test-speaker")}</span>
+        </button>
+      )}
     </div>
   );
 }

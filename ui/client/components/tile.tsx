@@ -90,7 +90,11 @@ export function Tile({ tile, big }: TileProps) {
           </>
         ) : null}
         <span class="clip" title={name}>
-          {tile.screen ? store.t("meeting.sharing", name) : tile.self ? store.t("meeting.you") : name}
+          {tile.self
+            ? store.t(tile.screen ? "meeting.you-share" : "meeting.you")
+            : tile.screen
+              ? store.t("meeting.sharing", name)
+              : name}
         </span>
         {moderator && !tile.screen ? (
           <>
