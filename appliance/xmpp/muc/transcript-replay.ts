@@ -8,7 +8,7 @@ import { jidText, parseJid } from "../../wire/jid.ts";
 import { attr, clone, type Element, parse } from "../../wire/xml.ts";
 import { House, item, type Person } from "./house.ts";
 
-interface Line {
+export interface Line {
   readonly ms: number;
   readonly who: string;
   readonly sent: boolean;
@@ -77,7 +77,7 @@ export class Replay {
   }
 
   run(text: string, options: ReplayOptions = {}): Section[] {
-    const blocks = read(text);
+    const blocks = readRecording(text);
     const addresses = new Map<string, string>();
     for (const block of blocks)
       for (const line of block.lines) if (!line.sent) addresses.set(line.who, attr(line.stanza, "to") ?? "");
@@ -152,7 +152,7 @@ export class Replay {
   }
 }
 
-const childrenOf = (presence: Element): string =>
+export const childrenOf = (presence: Element): string =>
   presence
     .getChildElements()
     .filter((each) => each.getName() !== "x" && each.getName() !== "occupant-id")
@@ -176,7 +176,7 @@ const newRoomIn = (lines: readonly Line[]): string | undefined =>
     )
     .find((each) => each !== undefined);
 
-function read(text: string): { title: string; lines: Line[] }[] {
+export function readRecording(text: string): { title: string; lines: Line[] }[] {
   const blocks: { title: string; lines: Line[] }[] = [{ title: "", lines: [] }];
   for (const row of text.trim().split("\n")) {
     if (row.startsWith("#")) {
@@ -197,7 +197,7 @@ function read(text: string): { title: string; lines: Line[] }[] {
 }
 
 /** One form for everything that one client got in a section: order matters within what one address sent, answers to IQs stand apart. */
-function ordered(stanzas: readonly Element[]): string[] {
+export function ordered(stanzas: readonly Element[]): string[] {
   const bySource = new Map<string, string[]>();
   for (const stanza of stanzas) {
     const from = (attr(stanza, "from") ?? "").split("/", 1)[0] ?? "";

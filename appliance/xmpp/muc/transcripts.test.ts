@@ -3,6 +3,7 @@
  * stanzas to the same people, section by section, ids and times aside.
  */
 import { describe, expect, test } from "bun:test";
+import { FocusReplay } from "./focus-replay.ts";
 import { Replay } from "./transcript-replay.ts";
 
 const recording = (name: string): Promise<string> =>
@@ -27,6 +28,11 @@ describe("answers like the original", () => {
         expect({ title, who, got: ours }).toEqual({ title, who, got: [...section.recorded] });
       }
     });
+
+  test("xmpp-jicofo, the focus's side", async () => {
+    for (const { title, recorded, ours } of new FocusReplay().run(await recording("xmpp-jicofo")))
+      expect({ title, got: [...ours] }).toEqual({ title, got: [...recorded] });
+  });
 
   test("ws-odd-requests-and-errors", async () => {
     const room = "recodd@muc.meet.test";
