@@ -86,6 +86,8 @@ export interface RoomFeature {
   presence?(room: Room, sender: Sender, payload: PresencePayload): PresencePayload;
   /** Refuses a presence update. */
   checkPresence?(room: Room, occupant: Occupant, presence: Element): StanzaError | undefined;
+  /** True: the feature keeps this update and brings the latest of an occupant later (`Room.update`). */
+  delaysPresence?(turn: Turn, room: Room, occupant: Occupant, presence: Element, sender: Sender): boolean;
   /** May `viewer` see this presence of `subject`? All features must agree. */
   sees?(room: Room, viewer: Occupant, subject: Occupant, unavailable: boolean): boolean;
   /** May `viewer` hear what `from` says (groupchat, private messages, IQs)? All features must agree. */

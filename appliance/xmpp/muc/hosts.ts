@@ -33,6 +33,7 @@ import { waitForHost } from "../jitsi/wait-for-host.ts";
 import { description } from "./description.ts";
 import type { RoomFeature } from "./feature.ts";
 import { fixedOptions } from "./fixed-options.ts";
+import { FloodGuard } from "./flood.ts";
 import { invite } from "./invite.ts";
 import { lock } from "./lock.ts";
 import { moderated } from "./moderated.ts";
@@ -134,6 +135,7 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
     httpGet: (_service, path, query) => census.page(path, query),
     mayCreate: (sender, local) => (sender.admin ? undefined : restricted(sender, local)),
     features: [
+      new FloodGuard(),
       nickRule,
       holds[0],
       ...(rate === undefined ? [] : [rate]),
@@ -176,6 +178,7 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
     discoNode: (node) => (node === "breakout_rooms" ? ["http://jitsi.org/protocol/breakout_rooms#rename"] : undefined),
     serviceMessage: (turn, message, sender) => breakout.command(turn, message, sender),
     features: [
+      new FloodGuard(),
       nickRule,
       holds[1],
       ...basics(false),
@@ -202,7 +205,15 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
     affiliationElsewhere: (room, bare) => lobby.affiliation(room, bare),
     affiliationHome: (room) => lobby.meetingOf(room),
     discoNode: (node, sender) => lobby.discoNode(node, sender),
-    features: [nickRule, persistence, whois, moderated(false), lobby.lobbyFeature(), presenceIdentity],
+    features: [
+      new FloodGuard(),
+      nickRule,
+      persistence,
+      whois,
+      moderated(false),
+      lobby.lobbyFeature(),
+      presenceIdentity,
+    ],
   });
   const breweries = new MucService({
     ...common,

@@ -167,6 +167,7 @@ describe("join", () => {
     let refused = 0;
     for (let room = 0; room < 1_600; room++) {
       house.meeting(`r${room}`);
+      house.wait(1_000); // slower than the flood guard minds
       if (fault(ana.join(`r${room}@muc.meet.test`, ANA)[0]) === "wait/resource-constraint") refused++;
       ana.take();
     }

@@ -226,6 +226,8 @@ export class MucService implements Host, RoomSurroundings {
   }
 
   private tryJoin(turn: Turn, presence: Element, sender: Sender, local: string, nick: string): Refusal | undefined {
+    // Without a resource there is nobody to address later.
+    if (sender.jid.resource === undefined) return { error: { condition: "bad-request" }, by: "service" };
     const existing = this.#rooms.get(local);
     const { limits } = this.options;
     if (existing === undefined) {
@@ -253,6 +255,8 @@ export class MucService implements Host, RoomSurroundings {
       return { error: { condition: "service-unavailable", text: "Too many occupants" }, by: "room" };
     if (existing === undefined) {
       this.#rooms.set(local, room);
+      // Whoever makes a room owns it (XEP-0045 §10.1).
+      if (!sender.admin) room.occupants.store(bare, { affiliation: "owner" });
       for (const feature of this.features) feature.roomCreated?.(turn, room);
     }
     // The same account under the same nick: a service that came back before its old stream was given up. The old one ends.
@@ -281,6 +285,8 @@ export class MucService implements Host, RoomSurroundings {
         const error = feature.checkPresence?.(room, occupant, stanza);
         if (error !== undefined) return this.refuse(turn, stanza, { error });
       }
+      for (const feature of this.features)
+        if (feature.delaysPresence?.(turn, room, occupant, stanza, sender) === true) return;
       return room.update(turn, sender, occupant, stanza);
     }
     if (child(stanza, "x", NS.muc) === undefined)
