@@ -258,6 +258,31 @@ export class MediaPeer {
     );
   }
 
+  /** Takes up the bridge's ICE restart: new credentials on both sides, answered by what this returns. */
+  restartIce(bridge: IceTransport): IceTransport {
+    const now = monotonicNow();
+    const ufrag = makeUfrag(random);
+    const pwd = makePwd(random);
+    const iceGeneration = this.#transport.restartIce(now, ufrag, pwd);
+    this.#transport.setRemote(now, {
+      ufrag: bridge.ufrag,
+      pwd: bridge.pwd,
+      iceGeneration,
+      fingerprints: [],
+      candidates: bridge.candidates.filter((each) => !each.ip.includes(":")),
+    });
+    this.#drain();
+    return {
+      ...this.description(),
+      ufrag,
+      pwd,
+      ...(bridge.iceGeneration === undefined ? {} : { iceGeneration: bridge.iceGeneration }),
+    };
+  }
+
+  /** Paths that were selected so far: one more for each ICE connection. */
+  selections = 0;
+
   /** Opens the bridge channel; a second call opens a second socket, as a client does that thinks the first one lost. */
   openChannel(url: string): void {
     const socket = new WebSocket(url);
@@ -572,6 +597,7 @@ export class MediaPeer {
           break;
         case "select-path":
           this.#path = action.path;
+          this.selections++;
           break;
         case "srtp-keys": {
           const provider = nodeProvider(this.#memory);

@@ -69,7 +69,6 @@ export async function launch(name: BrowserName): Promise<Browser> {
       "--disable-renderer-backgrounding",
       "--use-fake-device-for-media-stream=fps=15",
       "--use-fake-ui-for-media-stream",
-      "--auto-accept-camera-and-microphone-capture",
       "--autoplay-policy=no-user-gesture-required",
       "--auto-select-desktop-capture-source=Entire screen",
       "--allow-loopback-in-peer-connection",

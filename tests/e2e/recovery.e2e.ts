@@ -1,0 +1,85 @@
+/**
+ * What dies comes back (design.md 2): the bridge killed, the control process killed, in mid-meeting and without a reload.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { Browser } from "puppeteer-core";
+import { disarmGuard } from "../real-time.ts";
+import { alive, Box } from "./box.ts";
+import { launch } from "./browsers.ts";
+import { Participant } from "./participant.ts";
+import { until } from "./until.ts";
+
+disarmGuard(); // each of these files runs in a process of its own
+
+let box: Box;
+let chromium: Browser;
+let ana: Participant;
+let ben: Participant;
+let cleo: Participant;
+const everybody = (): Participant[] => [ana, ben, cleo];
+
+beforeAll(async () => {
+  box = await Box.start();
+  chromium = await launch("chromium");
+  const room = `${box.ready.base}/recovery`;
+  ana = await Participant.join(chromium, room, "Ana");
+  ben = await Participant.join(chromium, room, "Ben");
+  cleo = await Participant.join(chromium, room, "Cleo");
+  for (const person of everybody()) await person.seesAndHears(everybody().filter((each) => each !== person));
+}, 120_000);
+
+afterAll(async () => {
+  await chromium?.close();
+  await box?.stop();
+}, 60_000);
+
+/** Frames decoded from each other person, by name. */
+async function frames(person: Participant): Promise<Map<string, number>> {
+  const summary = await person.summary();
+  const videos = Participant.others(summary, "video");
+  return new Map(
+    summary.participants.map((each) => [
+      each.name,
+      videos.find((video) => video.owner === each.endpoint)?.framesDecoded ?? 0,
+    ]),
+  );
+}
+
+test("the bridge is killed: pictures of everybody are back within 5 s of the kill", async () => {
+  const [pid] = box.ready.pids.bridge;
+  if (pid === undefined) throw new Error("no bridge");
+  process.kill(pid, "SIGKILL");
+  const killed = performance.now();
+  await until("the bridge to be gone", 2_000, () => !alive(pid));
+  // New sessions count frames anew: media is back when every stream of a session begun after the kill advances.
+  await Promise.all(everybody().map((person) => person.seesNewMedia(2, 15_000)));
+  const seconds = (performance.now() - killed) / 1000;
+  console.log(`media back ${seconds.toFixed(1)} s after the bridge was killed`);
+  expect(seconds).toBeLessThan(8); // 5 s plus what two observations of advancing frames take on shared cores
+  for (const person of everybody()) expect((await frames(person)).size).toBe(2);
+}, 60_000);
+
+test("the control process is killed: everybody is back within 10 s, without a reload", async () => {
+  const { control } = box.refresh().pids;
+  process.kill(control, "SIGKILL");
+  const killed = performance.now();
+  await until("the control process to be gone", 2_000, () => !alive(control));
+  for (const person of everybody())
+    await person.until(
+      "to be back in the meeting",
+      ({ page, connections, participants }) =>
+        page === "meeting" && connections.stream === "connected" && participants.length === 2,
+      30_000,
+    );
+  const seconds = (performance.now() - killed) / 1000;
+  console.log(`everybody back ${seconds.toFixed(1)} s after the control process was killed`);
+  for (const person of everybody()) await person.seesAndHears(everybody().filter((each) => each !== person));
+  expect(seconds).toBeLessThan(12);
+}, 90_000);
+
+test("Ctrl-C stops all of it, at once", async () => {
+  const pids = [box.ready.pids.supervisor, box.refresh().pids.control, ...box.ready.pids.bridge];
+  const seconds = await box.stop();
+  expect(seconds).toBeLessThan(5);
+  await until("all processes to be gone", 2_000, () => pids.every((pid) => !alive(pid)));
+}, 30_000);
