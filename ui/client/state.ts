@@ -331,6 +331,11 @@ export type Effect =
 export type Step = readonly [MeetingState, readonly Effect[]];
 
 export function update(state: MeetingState, event: MeetingEvent, now: EpochMillis): Step {
+  const [next, effects] = updateBy(state, event, now);
+  return [next, [...effects, ...toastTimer(state.toasts, next.toasts)]];
+}
+
+function updateBy(state: MeetingState, event: MeetingEvent, now: EpochMillis): Step {
   switch (event.from) {
     case "session":
       return updateSession(state, event.event, now);
@@ -446,15 +451,23 @@ const TOAST_MS = 5000;
 const TOAST_WITH_ACTION_MS = 10_000;
 const TOAST_QUEUE = 3;
 
-/** Shows a toast; one of the same kind is replaced, more than three waiting give way (look.md 6). */
+/**
+ * Shows a toast, or queues it behind the one that is shown; one of the same kind is replaced, more than three waiting give way (look.md 6). Its
+ * time starts when it is shown.
+ */
 export function withToast(step: Step, toast: Omit<Toast, "key">): Step {
   const [state, effects] = step;
   const key = state.nextKey;
-  const kept = state.toasts.filter((each) => each.kind !== toast.kind).slice(-TOAST_QUEUE);
-  return [
-    { ...state, nextKey: key + 1, toasts: [...kept, { ...toast, key }], announcement: toast.text },
-    [...effects, { kind: "toast-timer", key, ms: toast.action === undefined ? TOAST_MS : TOAST_WITH_ACTION_MS }],
-  ];
+  const kept = state.toasts.filter((each) => each.kind !== toast.kind).slice(0, TOAST_QUEUE);
+  const toasts = [...kept, { ...toast, key }];
+  return [{ ...state, nextKey: key + 1, toasts, announcement: toast.text }, effects];
+}
+
+/** The timer of the toast that comes to the front, if it is another one than before. */
+function toastTimer(before: readonly Toast[], after: readonly Toast[]): readonly Effect[] {
+  const shown = after[0];
+  if (shown === undefined || shown.key === before[0]?.key) return [];
+  return [{ kind: "toast-timer", key: shown.key, ms: shown.action === undefined ? TOAST_MS : TOAST_WITH_ACTION_MS }];
 }
 
 export const say = (step: Step, announcement: Text): Step => [{ ...step[0], announcement }, step[1]];
