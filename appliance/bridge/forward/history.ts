@@ -21,7 +21,6 @@ export class History {
   readonly #codec = new Int32Array(HISTORY_SIZE);
   /** Frame number + 1 (17 bits), template offset (6 bits). */
   readonly #descriptor = new Int32Array(HISTORY_SIZE);
-  readonly #decodeTargets = new Int32Array(HISTORY_SIZE);
   /** Transport-wide number of the first sending, for a repetition that has to be the same packet. */
   readonly #transport = new Uint16Array(HISTORY_SIZE);
 
@@ -38,7 +37,6 @@ export class History {
       (rewrite.marker ? 1 << 25 : 0) |
       (padded ? 1 << 26 : 0);
     this.#descriptor[slot] = (rewrite.frameNumber + 1) | (rewrite.templateOffset << 17);
-    this.#decodeTargets[slot] = rewrite.decodeTargets;
     this.#transport[slot] = transport;
   }
 
@@ -83,7 +81,6 @@ export class History {
     rewrite.marker = (codec & (1 << 25)) !== 0;
     rewrite.frameNumber = (descriptor & 0x1ffff) - 1;
     rewrite.templateOffset = (descriptor >>> 17) & 0x3f;
-    rewrite.decodeTargets = this.#decodeTargets[slot] as number;
   }
 
   clear(): void {

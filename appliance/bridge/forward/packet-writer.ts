@@ -86,14 +86,20 @@ export function writeVideoHeader(
   if (descriptorId > 0) {
     const at = writer.element(bytes, descriptorId, packet.descriptorLength);
     bytes.copyWithin(at, packet.descriptorOffset, packet.descriptorOffset + packet.descriptorLength);
-    rewriteDescriptor(bytes, at, rewrite);
+    rewriteDescriptor(bytes, at, packet.descriptorLength, rewrite);
   }
   return FIXED_HEADER_LENGTH + writer.end(bytes);
 }
 
 /** Mandatory fields of the dependency descriptor: start and end bits, six bits of template id, sixteen of frame number. */
-function rewriteDescriptor(bytes: Uint8Array, at: number, rewrite: Rewrite): void {
+function rewriteDescriptor(bytes: Uint8Array, at: number, length: number, rewrite: Rewrite): void {
   const first = bytes[at] as number;
   bytes[at] = (first & 0xc0) | ((first + rewrite.templateOffset) & 0x3f);
   write16(bytes, at + 1, rewrite.frameNumber);
+  // A structure names its first template id: six bits behind the five flags of the fourth byte.
+  if (length > 4 && ((bytes[at + 3] as number) & 0x80) !== 0) {
+    const id = ((((bytes[at + 3] as number) & 7) << 3) | ((bytes[at + 4] as number) >>> 5)) + rewrite.templateOffset;
+    bytes[at + 3] = ((bytes[at + 3] as number) & 0xf8) | ((id >>> 3) & 7);
+    bytes[at + 4] = ((bytes[at + 4] as number) & 0x1f) | ((id & 7) << 5);
+  }
 }

@@ -15,6 +15,4 @@ export class Rewrite {
   frameNumber = -1;
   /** Dependency descriptor: what is added to template ids. */
   templateOffset = 0;
-  /** Dependency descriptor: decode targets that stay active where the descriptor carries the bitmask. */
-  decodeTargets = -1;
 }

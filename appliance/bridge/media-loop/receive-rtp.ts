@@ -8,8 +8,9 @@ import { parseExtensions } from "../rtp/extensions.ts";
 import { parseHeader, parsePadding } from "../rtp/header.ts";
 import { RtpPacket } from "../rtp/packet.ts";
 import { unwrapRtx } from "../rtp/rtx.ts";
+import { structureHeight } from "../rtp/vp9.ts";
 import { SRTP_AUTHENTICATION, SRTP_MALFORMED, SRTP_REPLAYED, SRTP_TOO_OLD } from "../transport/srtp.ts";
-import { Codec, makeFilter, parsePayload, showsKeyFrames } from "./codecs.ts";
+import { Codec, handling, makeFilter, parsePayload, showsKeyFrames } from "./codecs.ts";
 import { Drop } from "./drop-reason.ts";
 import { type Endpoint, LEVELS, type Source, type SourceStream } from "./endpoint.ts";
 import type { KeyFrames } from "./key-frames.ts";
@@ -177,8 +178,10 @@ export class RtpPath {
         (takers[index] as (typeof takers)[number]).sender.skip(packet, stream.encoding);
       return;
     }
-    if (!parsePayload(codec, bytes, packet)) return drops.count(Drop["malformed-payload"]);
+    codec = handling(codec, packet);
+    if (!parsePayload(codec, bytes, packet, stream)) return drops.count(Drop["malformed-payload"]);
     stream.layers.count(packet, length, nowMs);
+    if (packet.keyFrame) this.#heights(stream, packet);
     if (packet.keyFrame && packet.frameStart) this.#state.keyFramesReceived += 1;
 
     const late = arrival === Arrival.late;
@@ -205,6 +208,16 @@ export class RtpPath {
         position = this.#state.log.add(packet.offset, packet.headerLength + packet.payloadLength, LOG_ROOM);
       this.#sending.video(nowMs, receiver, sender.stream, packet, this.#rewrite, taker.to, codec, position);
     }
+  }
+
+  /** Key frames of layered codecs tell the heights of all their layers. */
+  #heights(stream: SourceStream, packet: RtpPacket): void {
+    const dependencies = packet.dependencies;
+    if (dependencies?.fresh === true)
+      for (let spatial = 0; spatial < 4; spatial++)
+        stream.layers.setHeight(spatial, dependencies.heights[spatial] as number);
+    for (let spatial = 0; spatial < packet.spatialLayers; spatial++)
+      stream.layers.setHeight(spatial, structureHeight(this.#state.bytes, packet, spatial));
   }
 
   /** Counts the packet in; answers an `Arrival`, −1 for what goes no further. */

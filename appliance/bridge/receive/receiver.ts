@@ -3,6 +3,7 @@
  */
 import type { EncodingView } from "../forward/video-sender.ts";
 import { middleNtp, type ReportBlock, type SenderReport } from "../rtcp/reports.ts";
+import type { DependencyStructure } from "../rtp/dependency-descriptor.ts";
 import { StreamRequests } from "./key-frame-requests.ts";
 import { LayerMeter } from "./layers.ts";
 import { Missing } from "./missing.ts";
@@ -23,6 +24,8 @@ export class IncomingStream<Owner> implements EncodingView {
   /** Hz, of the payload type seen last. */
   clockRate: number;
   lastPacketAt = -1;
+  /** Templates of its dependency descriptors; made when the first comes. */
+  dependencies: DependencyStructure | undefined;
 
   // The newest sender report.
   ntpMs = -1;

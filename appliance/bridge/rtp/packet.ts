@@ -1,6 +1,7 @@
 /**
  * The fields of one RTP packet that every stage needs, read once. One object is used over and over: the bytes stay where they are, the fields say where.
  */
+import type { DependencyStructure } from "./dependency-descriptor.ts";
 
 export class RtpPacket {
   /** First byte of the packet in the shared buffer. */
@@ -69,8 +70,12 @@ export class RtpPacket {
   notReference = false;
   /** VP9: number of spatial layers of the structure in this packet; 0: no structure. */
   spatialLayers = 0;
+  /** Where the heights of that structure are; −1: not said. */
+  heightsOffset = -1;
   /** AV1 dependency descriptor: frame number 0 … 65535, −1: not there. */
   frameNumber = -1;
+  /** What the stream's descriptors say about this packet; undefined: it is not handled by them. */
+  dependencies: DependencyStructure | undefined;
 
   /** Forgets what the codec stage found. */
   clearCodec(): void {
@@ -91,6 +96,8 @@ export class RtpPacket {
     this.interLayer = false;
     this.notReference = false;
     this.spatialLayers = 0;
+    this.heightsOffset = -1;
     this.frameNumber = -1;
+    this.dependencies = undefined;
   }
 }
