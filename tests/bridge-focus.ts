@@ -2,15 +2,18 @@
  * Tests only: drives a running bridge as a focus does, by colibri2 as JSON over its private HTTP, and puts media peers into its conferences.
  */
 import { readConferenceModifyJson } from "../appliance/bridge/colibri2-json.ts";
-import type {
-  ColibriEndpoint,
-  ColibriEntity,
-  ColibriMedia,
-  ColibriMediaSource,
-  ConferenceModify,
+import {
+  type ColibriEndpoint,
+  type ColibriEntity,
+  type ColibriMedia,
+  type ColibriMediaSource,
+  type ColibriRelay,
+  type ConferenceModify,
+  endpoint as colibriEndpoint,
 } from "../appliance/wire/colibri2.ts";
 import type { IceTransport } from "../appliance/wire/ice-transport.ts";
 import { MediaPeer, type MediaPeerOptions } from "./media-peer.ts";
+import { PEER_MEDIA } from "./media-peer-media.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -55,7 +58,8 @@ export class BridgeFocus {
     const body = {
       ...(create ? { "meeting-id": this.meeting, name: "room@muc.meet.test", create: true } : {}),
       ...(request.expire === true ? { expire: true } : {}),
-      endpoints: (request.endpoints ?? []).map(endpointJson),
+      ...(request.endpoints === undefined ? {} : { endpoints: request.endpoints.map(endpointJson) }),
+      ...(request.relays === undefined ? {} : { relays: request.relays.map(relayJson) }),
     };
     const response = await fetch(this.#http + path, {
       method: create ? "POST" : "PATCH",
@@ -64,10 +68,64 @@ export class BridgeFocus {
     });
     if (response.status !== 200)
       throw new Error(`the bridge answers ${response.status} to ${JSON.stringify(body).slice(0, 300)}`);
-    const { endpoints = [] } = (await response.json()) as { endpoints?: unknown };
-    const answer = readConferenceModifyJson({ "meeting-id": this.meeting, endpoints });
+    const { endpoints = [], relays = [] } = (await response.json()) as { endpoints?: unknown; relays?: unknown };
+    const answer = readConferenceModifyJson({ "meeting-id": this.meeting, endpoints, relays });
     if (answer === undefined) throw new Error("the bridge's answer is unreadable");
     return answer;
+  }
+
+  /** Joins this bridge's part of the conference with another bridge's: what a focus does for both sides; this side is the initiator. */
+  async relayTo(other: BridgeFocus, ids: { readonly own: string; readonly other: string }): Promise<void> {
+    const relay = (id: string, rest: Partial<ColibriRelay>): ColibriRelay => ({
+      id,
+      create: false,
+      expire: false,
+      media: [],
+      initiator: false,
+      endpoints: [],
+      ...rest,
+    });
+    const created = async (focus: BridgeFocus, id: string, initiator: boolean): Promise<IceTransport> => {
+      const answer = await focus.modify({
+        relays: [
+          relay(id, {
+            create: true,
+            media: PEER_MEDIA,
+            transport: { iceControlling: initiator, useUniquePort: initiator, iceRestart: false },
+          }),
+        ],
+      });
+      const ice = answer.relays[0]?.transport?.ice;
+      if (ice === undefined) throw new Error(`no transport in the bridge's answer to relay ${id}`);
+      return ice;
+    };
+    const [own, far] = [await created(this, ids.other, true), await created(other, ids.own, false)];
+    const finish = (
+      focus: BridgeFocus,
+      id: string,
+      ice: IceTransport,
+      setup: "active" | "passive",
+      peers: readonly MediaPeer[],
+    ) =>
+      focus.modify({
+        relays: [
+          relay(id, {
+            transport: {
+              iceControlling: false,
+              useUniquePort: false,
+              iceRestart: false,
+              ice: {
+                ...ice,
+                fingerprints: ice.fingerprints.map((each) => ({ ...each, setup })),
+                webSockets: setup === "passive" ? ice.webSockets.map(other.channelUrl) : [],
+              },
+            },
+            endpoints: peers.map((peer) => colibriEndpoint(peer.id, { ...peer.farEndpoint() })),
+          }),
+        ],
+      });
+    await finish(other, ids.own, own, "active", this.peers);
+    await finish(this, ids.other, far, "passive", other.peers);
   }
 
   async expire(id: string): Promise<void> {
@@ -111,6 +169,12 @@ const endpointJson = (endpoint: ColibriEndpoint): Json => ({
   capabilities: endpoint.capabilities,
 });
 
+const relayJson = (relay: ColibriRelay): Json => ({
+  ...entityJson(relay),
+  ...(relay.meshId === undefined ? {} : { "mesh-id": relay.meshId }),
+  endpoints: relay.endpoints.map(endpointJson),
+});
+
 const mediaJson = ({ type, description }: ColibriMedia): Json => ({
   type,
   "payload-types": description.payloadTypes.map((each) => ({
@@ -131,6 +195,8 @@ const iceJson = (ice: IceTransport): Json => ({
   ...(ice.iceGeneration === undefined ? {} : { "ice-generation": ice.iceGeneration }),
   "rtcp-mux": true,
   fingerprints: ice.fingerprints.map(({ hash, value, setup }) => ({ hash, fingerprint: value, setup })),
+  candidates: ice.candidates,
+  "web-sockets": ice.webSockets,
 });
 
 const sourceJson = (source: ColibriMediaSource): Json => ({

@@ -225,6 +225,11 @@ export class MediaPeer {
     });
   }
 
+  /** For relays: what the focus tells other bridges of this peer. */
+  farEndpoint(): Partial<ColibriEndpoint> {
+    return { statsId: this.id, sources: peerSources(this.id, this.audioSsrc, this.encodings) };
+  }
+
   description(): IceTransport {
     return {
       ufrag: this.ufrag,

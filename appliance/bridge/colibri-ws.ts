@@ -3,7 +3,7 @@
  */
 import type { Server, ServerWebSocket } from "bun";
 import { monotonicNow } from "../clock.ts";
-import type { ListenAddress } from "../config.ts";
+import type { ListenAddress, ServerTrust } from "../config.ts";
 import { MAX_CHANNEL_MESSAGE } from "../wire/channel-messages.ts";
 import { type ChannelPath, parseChannelPath } from "./bridge.ts";
 import type { ChannelId } from "./context.ts";
@@ -42,7 +42,19 @@ const REDIAL_MS = 2_000;
 /** UTF-8 takes at most three bytes for what is one UTF-16 unit. */
 const MAX_MESSAGE_BYTES = 3 * MAX_CHANNEL_MESSAGE;
 
-export function startColibriWs(listen: ListenAddress, events: ColibriWsEvents): ColibriWs {
+/** The runtime's own constructor takes TLS options, which the browser's type does not know. */
+const ClientSocket = WebSocket as unknown as new (
+  url: string,
+  options: { readonly tls: { readonly ca?: string; readonly rejectUnauthorized: boolean } },
+) => WebSocket;
+
+/** Other bridges stand behind gateways whose certificates come from where the XMPP server's does. */
+const trustOptions = (trust: ServerTrust): { readonly ca?: string; readonly rejectUnauthorized: boolean } =>
+  trust.kind === "ca"
+    ? { ca: trust.certificates, rejectUnauthorized: true }
+    : { rejectUnauthorized: trust.kind !== "insecure" };
+
+export function startColibriWs(listen: ListenAddress, trust: ServerTrust, events: ColibriWsEvents): ColibriWs {
   const sockets = new Map<ChannelId, ServerWebSocket<SocketData>>();
   const dialled = new Map<ChannelId, WebSocket>();
   let stopped = false;
@@ -103,7 +115,7 @@ export function startColibriWs(listen: ListenAddress, events: ColibriWsEvents): 
 
   const dial = (channel: ChannelId, url: string): void => {
     if (stopped) return;
-    const socket = new WebSocket(url);
+    const socket = new ClientSocket(url, { tls: trustOptions(trust) });
     dialled.set(channel, socket);
     socket.onopen = () => events.dialled(channel);
     socket.onmessage = ({ data }) => {

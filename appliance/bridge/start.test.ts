@@ -9,6 +9,7 @@ import type { BridgeConfig } from "../config.ts";
 import { silentLogger } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import type { RunningPart } from "../part.ts";
+import { endpoint as plainEndpoint } from "../wire/colibri2.ts";
 import { startBridge } from "./start.ts";
 
 useRealTime();
@@ -243,6 +244,75 @@ describe("a meeting of three", () => {
     30_000,
   );
 });
+
+test(
+  "ICE restart from an unchanged address: new credentials, no packet lost",
+  () =>
+    meeting(async (focus) => {
+      const a = await focus.join({ id: "aaaaaaaa", ssrc: 1000 });
+      const b = await focus.join({ id: "bbbbbbbb", ssrc: 2000 });
+      a.startMedia({ audioLevel: 50, video: false });
+      await until("b hears a", () => (b.reception(1000)?.packets ?? 0) > 20);
+      for (const generation of [1, 2]) {
+        const selections = a.selections;
+        const ice = await focus.allocate(
+          plainEndpoint("aaaaaaaa", { transport: { iceControlling: false, useUniquePort: false, iceRestart: true } }),
+        );
+        expect(ice.iceGeneration).toBe(generation);
+        const answer = a.restartIce(ice);
+        await focus.modify({
+          endpoints: [
+            plainEndpoint("aaaaaaaa", {
+              transport: { iceControlling: false, useUniquePort: false, iceRestart: false, ice: answer },
+            }),
+          ],
+        });
+        await until("the new pair", () => a.selections > selections);
+        const packets = b.reception(1000)?.packets ?? 0;
+        await until("media on it", () => (b.reception(1000)?.packets ?? 0) > packets + 25);
+      }
+      expect(b.reception(1000)?.lost).toBe(0);
+    }),
+  20_000,
+);
+
+test("one conference over two bridges: heard and seen across, messages too", async () => {
+  const second = await startBridge({ ...config, serverId: "box-2" }, { log: silentLogger, metrics: new Metrics() });
+  const one = new BridgeFocus(bridge.ports, "over-two");
+  const two = new BridgeFocus(second.ports, "over-two");
+  try {
+    const a = await one.join({ id: "aaaaaaaa", ssrc: 1000 });
+    const b = await two.join({ id: "bbbbbbbb", ssrc: 2000 });
+    await one.relayTo(two, { own: "box-1", other: "box-2" });
+    for (const peer of [a, b]) {
+      peer.say(everything);
+      peer.startMedia({ audioLevel: 40 });
+    }
+    for (const [receiver, sender] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      await until(`${receiver.id} hears`, () => (receiver.reception(sender.audioSsrc)?.packets ?? 0) > 50);
+      await until(`${receiver.id} sees 720`, () => receiver.reception(sender.encodings[0]?.ssrc ?? 0)?.height === 720);
+      expect(receiver.reception(sender.audioSsrc)?.lost).toBe(0);
+    }
+    a.say({
+      colibriClass: "EndpointMessage",
+      to: "",
+      msgPayload: { over: "there" },
+      raw: { colibriClass: "EndpointMessage", to: "", msgPayload: { over: "there" } },
+    });
+    await until("the message crosses", () => b.last("EndpointMessage") !== undefined);
+    expect(b.last("EndpointMessage")).toMatchObject({ from: "aaaaaaaa" });
+    b.say({ ...everything, defaultConstraints: { maxHeight: 180 } });
+    await until("a is told what the other side wants", () => a.last("SenderSourceConstraints")?.maxHeight === 180);
+    await until("b sees 180", () => b.reception(1001)?.height === 180);
+  } finally {
+    await one.stop();
+    await two.stop();
+    await second.stop(1_000);
+  }
+}, 30_000);
 
 describe("the channel", () => {
   test("refusals, replacement, end", () =>

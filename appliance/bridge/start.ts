@@ -26,6 +26,8 @@ const READY_TIMEOUT_MS = 15_000;
 const MAX_CONFERENCES = 1_000;
 /** A timer never sleeps longer than this; the core is asked again then. */
 const MAX_SLEEP_MS = 60_000;
+/** What the goodbye to the brewery gets before the process ends by a fault. */
+const LEAVE_MS = 200;
 
 type Ready = Extract<MediaEvent, { type: "ready" }>;
 
@@ -166,7 +168,7 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
     );
   };
 
-  const channels = startColibriWs(config.colibri, {
+  const channels = startColibriWs(config.colibri, config.login.tls, {
     refusal: (path) => bridge.channelRefusal(path),
     newChannel: () => bridge.context.newChannel(),
     opened(channel, path) {
@@ -271,6 +273,13 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
   deliver = (events) => {
     bridge.mediaEvents(monotonicNow(), events);
     done();
+    const fault = events.find((event) => event.type === "fault");
+    if (fault === undefined || stopped) return;
+    log.error("the media loop cannot go on, the bridge ends", { fault: fault.message });
+    // Ours to blame (style 3.6): the focus sees the bridge leave, and whoever supervises the process starts it again.
+    setTimeout(() => {
+      throw new Error(`media loop: ${fault.message}`);
+    }, LEAVE_MS);
   };
   bridge.mediaReady(monotonicNow(), media.sockets);
   done();
