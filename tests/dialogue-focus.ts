@@ -6,8 +6,6 @@ import tls from "node:tls";
 import { NS } from "../appliance/wire/namespaces.ts";
 import { Wire } from "./wire.ts";
 
-const header = `<stream:stream xmlns='jabber:client' xmlns:stream='${NS.stream}' to='auth.meet.test' version='1.0'>`;
-
 export class DialogueFocus {
   private constructor(
     readonly wire: Wire,
@@ -15,7 +13,8 @@ export class DialogueFocus {
   ) {}
 
   /** Logs in as focus and joins (so makes) the room as `focus`. */
-  static async join(port: number, room: string): Promise<DialogueFocus> {
+  static async join(port: number, domain: string, room: string): Promise<DialogueFocus> {
+    const header = `<stream:stream xmlns='jabber:client' xmlns:stream='${NS.stream}' to='${domain}' version='1.0'>`;
     const bare = net.connect(port, "127.0.0.1");
     const before = new Wire((text) => bare.write(text));
     bare.on("data", (bytes) => before.heard(bytes.toString()));

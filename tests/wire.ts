@@ -47,7 +47,6 @@ export class Wire {
   }
 }
 
-
 export interface OpenWebSocket {
   readonly wire: Wire;
   readonly socket: WebSocket;

@@ -78,7 +78,8 @@ export async function listen(
       }
       case "close": {
         const transport = transports.get(action.link);
-        if (transport === undefined && outgoing?.abandon(action.link) === true) feed({ type: "disconnected", link: action.link });
+        if (transport === undefined && outgoing?.abandon(action.link) === true)
+          feed({ type: "disconnected", link: action.link });
         if (transport?.kind === "tcp") transport.connection.close(action.abrupt ?? false);
         else transport?.connection.close(action.code ?? 1000, action.reason ?? "", action.abrupt ?? false);
         break;

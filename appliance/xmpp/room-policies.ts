@@ -8,7 +8,15 @@ import type { MucHostsOptions } from "./muc/hosts.ts";
 
 type Policies = Pick<
   MucHostsOptions,
-  "services" | "token" | "owners" | "waitForHost" | "joinsPerSecond" | "tenants" | "eventSync" | "reservations"
+  | "services"
+  | "plain"
+  | "token"
+  | "owners"
+  | "waitForHost"
+  | "joinsPerSecond"
+  | "tenants"
+  | "eventSync"
+  | "reservations"
 >;
 
 export function roomPolicies(config: XmppConfig, toEpoch: (now: Millis) => EpochMillis): Policies {

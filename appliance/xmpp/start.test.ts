@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import net from "node:net";
 import tls from "node:tls";
 import { armGuard, disarmGuard, useRealTime } from "../../tests/real-time.ts";
+import { loginAnonymously, type OpenWebSocket, openWebSocket, Wire } from "../../tests/wire.ts";
 import { TEST_ACCOUNTS, TEST_DOMAINS, TEST_LIMITS } from "../../tests/xmpp-dialogue.ts";
 import { Metrics } from "../metrics.ts";
 import type { RunningPart } from "../part.ts";
@@ -45,73 +46,12 @@ afterAll(async () => {
 const xmppPort = (): number => part.ports["xmpp"] ?? 0;
 const httpPort = (): number => part.ports["xmppHttp"] ?? 0;
 
-/** A socket that collects what it is told and waits until it says something. */
-class Wire {
-  text = "";
-  closed = false;
-  #waiting: { readonly until: () => boolean; readonly resolve: () => void }[] = [];
-  constructor(readonly send: (text: string) => void) {}
-  heard(text: string): void {
-    this.text += text;
-    this.#check();
-  }
-  gone(): void {
-    this.closed = true;
-    this.#check();
-  }
-  /** Waits for the text (after what was waited for before) and gives everything up to its end. */
-  async until(wanted: string | RegExp): Promise<string> {
-    const found = (): RegExpExecArray | null =>
-      (typeof wanted === "string" ? new RegExp(wanted.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")) : wanted).exec(this.text);
-    await this.#when(() => found() !== null || this.closed);
-    const match = found();
-    if (match === null) throw new Error(`closed before ${wanted}: ${this.text}`);
-    const end = match.index + match[0].length;
-    const taken = this.text.slice(0, end);
-    this.text = this.text.slice(end);
-    return taken;
-  }
-  async end(): Promise<void> {
-    await this.#when(() => this.closed);
-  }
-  #when(until: () => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push({ until, resolve });
-      this.#check();
-    });
-  }
-  #check(): void {
-    for (const each of [...this.#waiting])
-      if (each.until()) {
-        this.#waiting.splice(this.#waiting.indexOf(each), 1);
-        each.resolve();
-      }
-  }
-}
-
 const header = (to: string): string =>
   `<stream:stream xmlns='jabber:client' xmlns:stream='${NS.stream}' to='${to}' version='1.0'>`;
 
-async function webSocket(query = ""): Promise<{ wire: Wire; socket: WebSocket }> {
-  const socket = new WebSocket(`ws://127.0.0.1:${httpPort()}/xmpp-websocket${query}`, "xmpp");
-  const wire = new Wire((text) => socket.send(text));
-  socket.onmessage = (event) => wire.heard(String(event.data));
-  socket.onclose = () => wire.gone();
-  await new Promise((resolve) => {
-    socket.onopen = resolve;
-  });
-  return { wire, socket };
-}
-
-async function login(wire: Wire): Promise<void> {
-  const open = `<open xmlns="${NS.framing}" to="${TEST_DOMAINS.domain}" version="1.0"/>`;
-  wire.send(open);
-  await wire.until("</stream:features>");
-  wire.send(`<auth xmlns="${NS.sasl}" mechanism="ANONYMOUS"/>`);
-  await wire.until("<success");
-  wire.send(open);
-  await wire.until("</stream:features>");
-}
+const webSocket = (query = ""): Promise<OpenWebSocket> =>
+  openWebSocket(`ws://127.0.0.1:${httpPort()}/xmpp-websocket${query}`);
+const login = (wire: Wire): Promise<void> => loginAnonymously(wire, TEST_DOMAINS.domain);
 
 describe("real sockets", () => {
   test("@xmpp/client logs in over STARTTLS with SCRAM and pings", async () => {
