@@ -3,7 +3,7 @@
  */
 import { IOVEC_BYTES, MMSGHDR_BYTES, SEGMENT_CONTROL_BYTES } from "../native/libc-layout.ts";
 import { SRTP_SCRATCH_BYTES } from "../transport/srtp.ts";
-import { kernelRegionBytes } from "../transport/srtp-providers.ts";
+import { KERNEL_TABLE_BYTES, kernelRegionBytes } from "../transport/srtp-providers.ts";
 import { PATHS_BYTES } from "./addresses.ts";
 import { MAX_ENDPOINTS } from "./bounds.ts";
 import { ADDRESS_BYTES, MAX_RUNS, OUTBOX_BYTES } from "./outbox.ts";
@@ -17,7 +17,7 @@ export const MAX_DATAGRAM = SLOT_BYTES - SRTP_SCRATCH_BYTES;
 export const LOG_BYTES = 16 * 1024 * 1024;
 
 const PAGE = 65536;
-let next = 64; // nothing lies at 0
+let next = KERNEL_TABLE_BYTES; // the kernel's tables lie at 0
 
 const place = (bytes: number): number => {
   const at = next;

@@ -13,24 +13,16 @@ import {
 import { SRTP_PROFILE_SIZES } from "./srtp-keys.ts";
 import { libcryptoProvider } from "./srtp-libcrypto.ts";
 import { nodeProvider } from "./srtp-node.ts";
+import { KERNEL_TABLE_BYTES, type KernelRegion, kernelRegionBytes, scalarProvider } from "./srtp-scalar/srtp-scalar.ts";
 
 export const SRTP_PROFILES: readonly SrtpProfile[] = ["AEAD_AES_128_GCM", "AES128_CM_HMAC_SHA1_80"];
 
-/** Part of the packet memory that the scalar kernel keeps its tables and contexts in. */
-export interface KernelRegion {
-  /** Offset, a multiple of 65536. */
-  readonly at: number;
-  /** Contexts that may be open at once, all endpoints and both directions. */
-  readonly contexts: number;
-}
+export { KERNEL_TABLE_BYTES, type KernelRegion, kernelRegionBytes };
 
-/** Bytes of a region for that many contexts. */
-export const kernelRegionBytes = (contexts: number): number => 65_536 + contexts * 1024;
-
-/** The providers that run here. `missing` says why one does not. */
+/** The providers that run here. Below KERNEL_TABLE_BYTES the memory is the kernel's, as the region is. `missing` says why one does not. */
 export function srtpProviders(
   memory: PacketMemory,
-  _region: KernelRegion,
+  region: KernelRegion,
 ): { readonly providers: readonly SrtpProvider[]; readonly missing: Readonly<Record<string, string>> } {
   const providers: SrtpProvider[] = [];
   const missing: Record<string, string> = {};
@@ -42,6 +34,7 @@ export function srtpProviders(
     }
   };
   attempt("libcrypto", () => libcryptoProvider(memory));
+  attempt("scalar", () => scalarProvider(memory, region));
   attempt("node", () => nodeProvider(memory));
   return { providers, missing };
 }

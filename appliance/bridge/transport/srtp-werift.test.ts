@@ -8,7 +8,7 @@ import { seededBytes } from "../../simulated-network.ts";
 import type { SrtpMaster, SrtpProfile } from "../media-commands.ts";
 import { createSrtpContext, type PacketMemory } from "./srtp.ts";
 import { SRTP_PROFILE_SIZES } from "./srtp-keys.ts";
-import { kernelRegionBytes, SRTP_PROFILES, srtpProviders } from "./srtp-providers.ts";
+import { KERNEL_TABLE_BYTES, kernelRegionBytes, SRTP_PROFILES, srtpProviders } from "./srtp-providers.ts";
 
 interface Session {
   encrypt(payload: Buffer, header: object): Buffer;
@@ -27,12 +27,13 @@ const { SrtcpSession } = file("./rtp/src/srtp/srtcp.js") as {
 const { RtpHeader } = file("./rtp/src/rtp/rtp.js") as { readonly RtpHeader: new (fields: object) => object };
 
 const CONTEXTS = 16;
-const pages = Math.ceil((65_536 + kernelRegionBytes(CONTEXTS)) / 65_536);
+const pages = Math.ceil((131_072 + kernelRegionBytes(CONTEXTS)) / 65_536);
 const wasm = new WebAssembly.Memory({ initial: pages, maximum: pages });
 const bytes = new Uint8Array(wasm.buffer);
 const memory: PacketMemory = { memory: wasm, bytes, base: ptr(bytes) as number };
-const { providers } = srtpProviders(memory, { at: 65_536, contexts: CONTEXTS });
+const { providers } = srtpProviders(memory, { at: 131_072, contexts: CONTEXTS });
 const IDS: Readonly<Record<SrtpProfile, number>> = { AES128_CM_HMAC_SHA1_80: 1, AEAD_AES_128_GCM: 7 };
+const AT = KERNEL_TABLE_BYTES;
 const SSRC = 0x89abcdef;
 
 for (const provider of providers)
@@ -62,12 +63,12 @@ for (const provider of providers)
         const payload = Buffer.from(random(1 + ((n * 37) % 1200)));
         const header = new RtpHeader({ sequenceNumber: sequence, timestamp: n, payloadType: 96, ssrc: SSRC });
         const sealed = theirs.encrypt(payload, header);
-        bytes.set(sealed, 0);
-        expect(receive.unprotectRtp(0, 12, sealed.length)).toBe(payload.length);
-        expect(Buffer.compare(bytes.subarray(12, 12 + payload.length), payload)).toBe(0);
+        bytes.set(sealed, AT);
+        expect(receive.unprotectRtp(AT, 12, sealed.length)).toBe(payload.length);
+        expect(Buffer.compare(bytes.subarray(AT + 12, AT + 12 + payload.length), payload)).toBe(0);
         // The plain packet back, under the other direction's keys.
-        const length = send.protectRtp(0, 12, 12, payload.length);
-        expect(Buffer.compare(theirs.decrypt(Buffer.from(bytes.slice(0, length))).subarray(12), payload)).toBe(0);
+        const length = send.protectRtp(AT, 12, AT + 12, payload.length);
+        expect(Buffer.compare(theirs.decrypt(Buffer.from(bytes.slice(AT, AT + length))).subarray(12), payload)).toBe(0);
       }
       send.close();
       receive.close();
@@ -83,11 +84,11 @@ for (const provider of providers)
           Buffer.from(random(4 * n)),
         ]);
         const sealed = theirs.encrypt(plain);
-        bytes.set(sealed, 0);
-        expect(receive.unprotectRtcp(0, sealed.length)).toBe(plain.length);
-        expect(Buffer.compare(bytes.subarray(0, plain.length), plain)).toBe(0);
-        const length = send.protectRtcp(0, plain.length);
-        expect(Buffer.compare(theirs.decrypt(Buffer.from(bytes.slice(0, length))), plain)).toBe(0);
+        bytes.set(sealed, AT);
+        expect(receive.unprotectRtcp(AT, sealed.length)).toBe(plain.length);
+        expect(Buffer.compare(bytes.subarray(AT, AT + plain.length), plain)).toBe(0);
+        const length = send.protectRtcp(AT, plain.length);
+        expect(Buffer.compare(theirs.decrypt(Buffer.from(bytes.slice(AT, AT + length))), plain)).toBe(0);
       }
       send.close();
       receive.close();

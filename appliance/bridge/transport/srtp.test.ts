@@ -20,18 +20,18 @@ import {
   type SrtpProvider,
 } from "./srtp.ts";
 import { type SessionKeys, SRTP_PROFILE_SIZES } from "./srtp-keys.ts";
-import { kernelRegionBytes, SRTP_PROFILES, srtpProviders } from "./srtp-providers.ts";
+import { KERNEL_TABLE_BYTES, kernelRegionBytes, SRTP_PROFILES, srtpProviders } from "./srtp-providers.ts";
 
 const CONTEXTS = 64;
-const pages = Math.ceil((65_536 + kernelRegionBytes(CONTEXTS)) / 65_536);
+const pages = Math.ceil((131_072 + kernelRegionBytes(CONTEXTS)) / 65_536);
 const wasm = new WebAssembly.Memory({ initial: pages, maximum: pages });
 const bytes = new Uint8Array(wasm.buffer);
 const memory: PacketMemory = { memory: wasm, bytes, base: ptr(bytes) as number };
-const { providers, missing } = srtpProviders(memory, { at: 65_536, contexts: CONTEXTS });
+const { providers, missing } = srtpProviders(memory, { at: 131_072, contexts: CONTEXTS });
 
-const A = 0;
-const B = 4096;
-const C = 8192;
+const A = KERNEL_TABLE_BYTES;
+const B = A + 4096;
+const C = B + 4096;
 
 const fromHex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replace(/\s/g, ""), "hex"));
 const toHex = (at: number, length: number): string => Buffer.from(bytes.subarray(at, at + length)).toString("hex");
