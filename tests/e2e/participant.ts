@@ -108,6 +108,10 @@ export class Participant {
   /** A key, as a shortcut. */
   async key(key: "m" | "v" | "d" | "r" | "c" | "p"): Promise<void> {
     await this.page.bringToFront();
+    // A letter typed into a field is no shortcut.
+    await this.page.evaluate(() => {
+      if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    });
     await this.page.keyboard.press(key);
   }
 
