@@ -172,17 +172,24 @@ export class XmppSession {
     const generation = this.#generation;
     plain.removeAllListeners("data");
     const domain = this.#options.stream.domain;
-    const secure = connectTls({
-      socket: plain,
-      servername: domain,
-      rejectUnauthorized: trust.kind === "ca",
-      ...(trust.kind === "ca" ? { ca: trust.certificates } : {}),
-      // RFC 6120 §13.7.2.1: the domain, or the host that the administrator named explicitly.
-      checkServerIdentity: (_name, certificate) => {
-        const wrong = checkServerIdentity(domain, certificate);
-        return wrong === undefined ? undefined : checkServerIdentity(this.#options.host, certificate) && wrong;
-      },
-    });
+    let secure: TLSSocket;
+    try {
+      secure = connectTls({
+        socket: plain,
+        servername: domain,
+        rejectUnauthorized: trust.kind === "ca",
+        ...(trust.kind === "ca" ? { ca: trust.certificates } : {}),
+        // RFC 6120 §13.7.2.1: the domain, or the host that the administrator named explicitly.
+        checkServerIdentity: (_name, certificate) => {
+          const wrong = checkServerIdentity(domain, certificate);
+          return wrong === undefined ? undefined : checkServerIdentity(this.#options.host, certificate) && wrong;
+        },
+      });
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error);
+      this.#down(generation, `the certificates to trust are unusable: ${detail}`);
+      return;
+    }
     this.#socket = secure;
     secure.once("secureConnect", () => {
       if (generation !== this.#generation) return;

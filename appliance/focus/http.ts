@@ -41,7 +41,7 @@ export async function startHttp(
 ): Promise<{ readonly port: number; stop(): Promise<void> }> {
   const { focus } = backend;
   const admin = administration(focus, backend.handle);
-  const app = new Elysia({ serve: { maxRequestBodySize: MAX_BODY } })
+  const app = new Elysia({ serve: { maxRequestBodySize: MAX_BODY, reusePort: false } }) // Elysia shares ports unless told not to
     .onError(({ code }) => empty(code === "NOT_FOUND" ? 404 : 400))
     .onParse(() => null) // bodies are read by readJson
     .get("/about/health", () => {

@@ -114,16 +114,21 @@ export async function startFocus(config: FocusConfig, environment: PartEnvironme
   component?.start();
   log.info("focus started", { http: http.port, xmpp: `${login.host}:${login.port}` });
 
+  let stopped: Promise<void> | undefined;
+  const stop = async (deadlineMs: number): Promise<void> => {
+    handle({ kind: "stop" });
+    for (const answer of httpWaiting.values()) answer({ status: 503, body: "Error: 503 shutting down", json: false });
+    httpWaiting.clear();
+    await Promise.all([client.stop(deadlineMs), component?.stop(deadlineMs), http.stop()]);
+    clearTimeout(timer); // the end of the sessions was an input, too
+  };
+
   return {
     ports: { http: http.port },
     health: () => client.health() ?? component?.health() ?? focus.health(),
-    async stop(deadlineMs) {
-      handle({ kind: "stop" });
-      clearTimeout(timer);
-      for (const answer of httpWaiting.values()) answer({ status: 503, body: "Error: 503 shutting down", json: false });
-      httpWaiting.clear();
-      await Promise.all([client.stop(deadlineMs), component?.stop(deadlineMs), http.stop()]);
-      clearTimeout(timer);
+    stop(deadlineMs) {
+      stopped ??= stop(deadlineMs);
+      return stopped;
     },
   };
 }
