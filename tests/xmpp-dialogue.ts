@@ -303,6 +303,11 @@ export class Participant {
     return first;
   }
 
+  /** The oldest arrived element, whatever it is. */
+  oldest(): Element | undefined {
+    return this.#inbox.shift();
+  }
+
   /** All that has arrived, taken out. */
   all(): Element[] {
     return this.#inbox.splice(0);
