@@ -42,7 +42,7 @@ export async function startBridgeHttp(
     return plain(200);
   };
 
-  const app = new Elysia({ serve: { maxRequestBodySize: MAX_BODY_BYTES } })
+  const app = new Elysia({ serve: { maxRequestBodySize: MAX_BODY_BYTES, reusePort: false } }) // Elysia shares ports unless told not to
     .onError(({ code }) => plain(code === "NOT_FOUND" ? 404 : code === "INTERNAL_SERVER_ERROR" ? 500 : 400))
     .get("/about/health", () => {
       const fault = bridge.health();
