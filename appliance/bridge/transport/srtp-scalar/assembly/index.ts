@@ -8,7 +8,7 @@
 import { counterMode, encryptBlock, expandKey, initAes } from "./aes";
 import { beginHash, hash, hashBlock, hashHigh, hashLow, initGhash, setHashKey } from "./ghash";
 import { BLOCK, SALT, STATE } from "./layout";
-import { hmac, setHmacKey } from "./sha1";
+import { hmac, initSha1, setHmacKey } from "./sha1";
 
 const AUTHENTICATION: i32 = -2;
 const CM_TAG: u32 = 10;
@@ -20,6 +20,7 @@ const RTCP_TRAILER: u32 = 4;
 export function init(): void {
   initAes();
   initGhash();
+  initSha1();
 }
 
 /** Sets a set's keys for CM: 16 bytes of cipher key, 20 of authentication key, 14 of salt at the addresses given. */

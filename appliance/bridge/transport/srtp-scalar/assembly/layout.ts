@@ -17,6 +17,8 @@ export const REDUCTION: usize = 4352;
 export const BLOCK: usize = 4864;
 /** SHA-1 state between calls: 5 words. */
 export const STATE: usize = 4992;
+/** SHA-1: the four additive constants, which take two instructions each where they are immediates. */
+export const CONSTANTS: usize = 5040;
 
 // A set of keys, of RTP or RTCP, within a context:
 /** 44 words. */
