@@ -22,6 +22,8 @@ export interface MediaLink {
   readonly rejoin: () => void;
   /** Whether the stream stands; without it nothing can be asked of the focus. */
   readonly reachable: () => boolean;
+  /** WebSockets are refused here (W60): the data channel carries the messages if the offer has one. */
+  readonly socketless: () => boolean;
 }
 
 export interface MediaAddress {
@@ -104,7 +106,8 @@ export class ConferenceMedia {
     });
     this.#channel = channel;
     const { preferSctp, ignoredChannelDomain } = this.#link.settings;
-    if (session.hasDataContent && preferSctp) channel.useDataChannel(session.peer.openChannel());
+    if (session.hasDataContent && (preferSctp || this.#link.socketless()))
+      channel.useDataChannel(session.peer.openChannel());
     else channel.useWebSocket(channelUrls(session.channelUrls, location, ignoredChannelDomain));
   }
 

@@ -93,6 +93,7 @@ export class Conference {
       send: (jingle) => this.#sendJingle(jingle),
       rejoin: () => void this.#enter(),
       reachable: () => this.#connection.established,
+      socketless: () => this.#connection.transport === "bosh",
     });
     this.#lobby = new Lobby({
       connection: this.#connection,

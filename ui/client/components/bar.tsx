@@ -26,7 +26,12 @@ export function Bar() {
     <nav class="bar" id="controls" aria-label={store.t("meeting.controls")} ref={bar}>
       <div class="tools first muted">
         <TimeOfDay />
-        <span class="clip">{state.room.appName === "" ? "" : ` · ${state.room.appName}`}</span>
+        {state.room.appName === "" ? null : (
+          <>
+            <span aria-hidden="true">·</span>
+            <span class="clip">{state.room.appName}</span>
+          </>
+        )}
       </div>
       <div class="tools mid">
         <div class="duo">

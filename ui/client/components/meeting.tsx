@@ -1,5 +1,5 @@
 /** The meeting page: header, stage, drawer, controls. */
-import { handNumbers } from "../state.ts";
+import { handNumbers, isModerator } from "../state.ts";
 import { Bar } from "./bar.tsx";
 import { Chat } from "./chat.tsx";
 import { Elapsed } from "./clock.tsx";
@@ -21,6 +21,7 @@ export function Meeting() {
       <div class="head">
         <Header />
         <NetworkBanner />
+        <WaitingBanner />
       </div>
       <div class={`body ${state.drawer === "none" ? "" : "open"}`}>
         <Stage />
@@ -73,7 +74,10 @@ function Header() {
       {state.recording ? (
         <span class="chip rec">
           <span class="dot" />
-          {store.t("meeting.recording")}
+          <span class="wide">{store.t("meeting.recording")}</span>
+          <span class="narrow-only" aria-hidden="true">
+            {store.t("meeting.rec")}
+          </span>
         </span>
       ) : null}
       {state.info.locked ? (
@@ -89,13 +93,16 @@ function Header() {
           onClick={() => store.dispatch({ kind: "drawer", drawer: "people" })}
         >
           <Icon name="hand" size="s" />
-          {store.t("meeting.hands", hands)}
+          <span class="wide">{store.t("meeting.hands", hands)}</span>
+          <span class="narrow-only" aria-hidden="true">
+            {hands}
+          </span>
         </button>
       ) : null}
       {state.local.sharing ? (
         <span class="chip rec sharing">
           <Icon name="monitor-up" size="s" />
-          {store.t("meeting.you-share")}
+          <span class="wide">{store.t("meeting.you-share")}</span>
           <button class="btn small" type="button" onClick={() => store.dispatch({ kind: "share", on: false })}>
             {store.t("meeting.stop-sharing")}
           </button>
@@ -135,6 +142,45 @@ function FullScreen() {
     >
       <Icon name="maximize" size="s" />
     </button>
+  );
+}
+
+/** Somebody is at the door: brass, and over everything until it is answered (look page, 6). */
+function WaitingBanner() {
+  const store = useStore();
+  const { state } = store;
+  const [first] = state.knockers;
+  if (first === undefined || !isModerator(state) || state.drawer === "people") return null;
+  const several = state.knockers.length > 1;
+  return (
+    <div class="banner">
+      <Icon name="door-open" />
+      <span class="grow clip">
+        {several ? store.t("people.several-wait", state.knockers.length) : store.t("said.knocks", first.name)}
+      </span>
+      {several ? (
+        <button
+          class="btn small yes"
+          type="button"
+          onClick={() => store.dispatch({ kind: "drawer", drawer: "people" })}
+        >
+          {store.t("people.show")}
+        </button>
+      ) : (
+        <>
+          <button class="btn small" type="button" onClick={() => store.dispatch({ kind: "deny", nick: first.nick })}>
+            {store.t("people.refuse")}
+          </button>
+          <button
+            class="btn small yes"
+            type="button"
+            onClick={() => store.dispatch({ kind: "admit", nicks: [first.nick] })}
+          >
+            {store.t("people.admit")}
+          </button>
+        </>
+      )}
+    </div>
   );
 }
 

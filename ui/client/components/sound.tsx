@@ -39,7 +39,7 @@ function Voice({ source, track }: { readonly source: string; readonly track: Med
   useEffect(() => {
     const audio = element.current;
     const id = store.world.speaker();
-    if (audio !== null && "setSinkId" in audio)
+    if (audio !== null && "setSinkId" in audio && audio.sinkId !== (id ?? ""))
       audio.setSinkId(id ?? "").catch((error: unknown) => console.warn("speaker not taken", error));
   }, [speaker, store]);
   // biome-ignore lint/a11y/useMediaCaption: live voices have no captions
