@@ -242,7 +242,7 @@ export class ClientConnections implements StreamServer, BoshServer {
     this.#options.act({ type: "start-tls", link, role: "server", domain });
   }
 
-  end(now: Millis, stream: ClientStream, close: { code?: number; reason?: string }): void {
+  end(now: Millis, stream: ClientStream, close: { code?: number; reason?: string; abrupt?: boolean }): void {
     const { link, session } = stream;
     if (this.#links.has(link)) this.#silence.set(link, later(now, CLOSING), "closing connection");
     stream.session = undefined;

@@ -118,6 +118,13 @@ export class ClientStream {
 
   receive(now: Millis, event: FramingEvent): void {
     if (this.#phase === "closed") return;
+    if (this.#phase === "tls") {
+      // Clear text behind <starttls/> must not be taken for something said under TLS.
+      this.#server.count("clear-text-after-starttls");
+      this.#phase = "closed";
+      this.#server.end(now, this, { abrupt: true });
+      return;
+    }
     switch (event.type) {
       case "open":
         this.#header(now, event.header);
@@ -293,6 +300,7 @@ export class ClientStream {
         this.fail(now, this.#login === undefined ? "invalid-namespace" : "not-well-formed");
         break;
       case "tls":
+        break;
       case "pending":
         this.fail(now, "not-authorized");
         break;

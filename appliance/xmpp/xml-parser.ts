@@ -67,6 +67,8 @@ export class XmlParser {
   #state: State = "text";
   /** Pieces of the token that is being read; joined once, at its end. */
   #parts: string[] = [];
+  /** Last characters of a CDATA section so far. */
+  #tail = "";
   #quote = "";
   #size = 0;
   #atStart = true;
@@ -200,23 +202,23 @@ export class XmlParser {
     if (all === wanted) {
       if (this.#current === undefined) throw new Problem("not-well-formed");
       this.#state = "cdata";
+      this.#tail = "";
     } else this.#parts.push(all);
     return at + take.length;
   }
 
   #cdata(chunk: string, at: number): number {
-    // The end mark may be cut by a chunk: the last two characters kept are looked at again.
-    const tail = (this.#parts.at(-1) ?? "").slice(-2);
-    const found = (tail + chunk.slice(at)).indexOf("]]>");
+    // The end mark may be cut by a chunk: the last two characters are looked at again.
+    const rest = chunk.slice(at);
+    const found = (this.#tail + rest).indexOf("]]>");
     if (found === -1) {
-      const piece = chunk.slice(at);
-      this.#grow(piece.length);
-      // Pieces stay at least two long, so that the tail is always in the last one.
-      if (piece.length < 2 && this.#parts.length > 0) this.#parts.push((this.#parts.pop() ?? "") + piece);
-      else this.#parts.push(piece);
+      this.#grow(rest.length);
+      this.#parts.push(rest);
+      this.#tail = (this.#tail + rest).slice(-2);
       return chunk.length;
     }
-    const end = at + found - tail.length + 3;
+    const end = at + found - this.#tail.length + 3;
+    this.#tail = "";
     this.#grow(end - at);
     this.#parts.push(chunk.slice(at, end));
     const text = this.#join().slice(0, -3);

@@ -14,7 +14,9 @@ export const roster = (contacts: ReadonlyMap<string, readonly string[]>): IqFeat
   handle: (_now, iq, payload, _sender, target) => {
     if (target.kind !== "account" || !is(payload, "query", NS.roster)) return undefined;
     if (attr(iq, "type") === "set") return errorReply(iq, { condition: "not-allowed" });
-    const items = (contacts.get(bareText(target.jid)) ?? []).map((jid) => xml("item", { jid, subscription: "from" }));
+    const items = (contacts.get(bareText(target.jid)) ?? []).map((jid) =>
+      xml("item", { jid, subscription: "from", ask: "subscribe" }),
+    );
     return iqResult(iq, xml("query", { xmlns: NS.roster, ver: "1" }, items));
   },
 });
