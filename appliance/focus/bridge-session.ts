@@ -4,6 +4,7 @@
 import type { Millis } from "../time.ts";
 import {
   type ColibriEndpoint,
+  type ColibriRelay,
   type ConferenceModified,
   type ConferenceModify,
   conferenceModify,
@@ -200,6 +201,24 @@ export class BridgeSession {
     this.#send(now, conferenceModify(this.meetingId, { endpoints: [request] }), (at, answer) => {
       const modified = answer.kind === "result" ? readModified(answer.stanza) : undefined;
       then(at, modified?.endpoints.find((each) => each.id === id)?.transport?.ice);
+    });
+  }
+
+  /** Makes, changes or ends a link to another bridge of the conference; `then` gets this bridge's side of a new one. */
+  relay(now: Millis, relay: ColibriRelay, then?: (now: Millis, ice: IceTransport) => void): void {
+    if (this.#over) return;
+    this.#send(now, conferenceModify(this.meetingId, { relays: [relay] }), (at, answer) => {
+      if (this.#over || answer.kind === "offline") return;
+      if (answer.kind === "timeout") {
+        this.#fail(at, "no answer to a relay", true);
+        return;
+      }
+      if (answer.kind === "error") {
+        if (!relay.expire) this.#fail(at, `relay refused: ${answer.error.condition}`, false);
+        return;
+      }
+      const ice = readModified(answer.stanza)?.relays.find((each) => each.id === relay.id)?.transport?.ice;
+      if (ice !== undefined) then?.(at, ice);
     });
   }
 

@@ -17,6 +17,7 @@ import type { FocusContext } from "./context.ts";
 import { isJibri, isJigasi, isModerator, type Member } from "./member.ts";
 import { offerElement } from "./offer.ts";
 import { Participant } from "./participant.ts";
+import { RelayMesh } from "./relays.ts";
 import { ownerCandidate } from "./role-election.ts";
 import { NO_METADATA, type RoomMetadata } from "./room-metadata.ts";
 import { PublicSources, signalSources, usesJson } from "./source-signaling.ts";
@@ -38,6 +39,9 @@ export interface ConferenceOptions {
   readonly startVideoMuted: number | undefined;
   readonly rtcstats: boolean;
 }
+
+/** Between bridges everything passes that anybody may be offered. */
+const ALL_FEATURES: ReadonlySet<string> = new Set(Object.values(FEATURE));
 
 type Name = "empty" | "alone" | "signal" | "invite";
 
@@ -72,6 +76,7 @@ export class Conference {
   readonly #events: ConferenceEvents;
   readonly #publicSources: PublicSources;
   readonly #sessions = new Map<Bridge, BridgeSession>();
+  readonly #relays: RelayMesh;
   readonly #deadlines = new Deadlines<Name>();
   #bridgeCount: number | undefined;
   #bridgeNotAvailable = false;
@@ -90,6 +95,11 @@ export class Conference {
       groups: context.settings.maxSsrcGroupsPerParticipant,
     });
     this.#publicSources = new PublicSources(this.sources);
+    this.#relays = new RelayMesh({
+      audio: offeredDescription("audio", ALL_FEATURES, context.settings.codecs),
+      video: offeredDescription("video", ALL_FEATURES, context.settings.codecs),
+      sctp: context.settings.sctp !== "off",
+    });
     this.room = new ChatRoom(jid, context, {
       ready: (at, configuration) => this.#ready(at, configuration),
       gone: (at, reason) => this.end(at, reason),
@@ -165,6 +175,7 @@ export class Conference {
   /** Called after every input: what changed is told once. */
   flush(now: Millis): void {
     if (this.#ended) return;
+    this.#relays.sync(now, [...this.#sessions.values()], (id) => this.sources.of(id));
     if (this.#sourcesDirty) this.#scheduleSignal(now);
     if (!this.#presenceDirty) return;
     this.#presenceDirty = false;

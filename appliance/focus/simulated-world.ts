@@ -93,6 +93,8 @@ export interface SimulatedBridge {
   /** meeting id → endpoint ids. */
   readonly meetings: Map<string, Set<string>>;
   readonly requests: ConferenceModify[];
+  /** Relay id → far endpoint → SSRCs. (One meeting at a time.) */
+  readonly relays: Map<string, Map<string, number[]>>;
   /** What it does with the next requests; default: serve. */
   behaviour: "serve" | "silent" | ((modify: ConferenceModify) => Element | undefined);
   stats: Record<string, string>;
@@ -366,6 +368,7 @@ export class SimulatedWorld {
       jid: `${BREWERY}/${nick}`,
       meetings: new Map(),
       requests: [],
+      relays: new Map(),
       behaviour: "serve",
       stats: { stress_level: "0.0", drain: "false", version: "2.3", ...stats },
     };
@@ -444,6 +447,44 @@ export class SimulatedWorld {
       bridge.meetings.delete(modify.meetingId);
       return iqResult(iq, conferenceModifiedElement({ endpoints: [], relays: [] }));
     }
+    const relays = modify.relays.map((each) => {
+      if (each.create) bridge.relays.set(each.id, new Map());
+      const far = bridge.relays.get(each.id);
+      if (far === undefined) throw new Error(`a relay ${each.id} that ${bridge.nick} does not have`);
+      if (each.expire) bridge.relays.delete(each.id);
+      for (const one of each.endpoints) {
+        if (one.create === far.has(one.id))
+          throw new Error(`relay endpoint ${one.id} created ${one.create ? "twice" : "never"}`);
+        if (one.expire) far.delete(one.id);
+        else if (one.sources !== undefined)
+          far.set(
+            one.id,
+            one.sources.flatMap(({ sources }) => sources.sources.map(({ ssrc }) => ssrc)),
+          );
+      }
+      const transport = {
+        iceControlling: false,
+        useUniquePort: false,
+        iceRestart: false,
+        ice: {
+          ufrag: `relay-${bridge.nick}`,
+          pwd: "p",
+          rtcpMux: true,
+          webSockets: [`wss://${bridge.nick}/relay`],
+          fingerprints: [{ hash: "sha-256", value: "AB:CD", setup: "actpass" as const }],
+          candidates: [],
+        },
+      };
+      return {
+        id: each.id,
+        create: false,
+        expire: each.expire,
+        media: [],
+        initiator: false,
+        endpoints: [],
+        ...(each.create ? { transport } : {}),
+      };
+    });
     const answers = [];
     let created = modify.create;
     for (const each of modify.endpoints) {
@@ -497,7 +538,7 @@ export class SimulatedWorld {
         }),
       );
     }
-    if (meeting.size === 0 && !modify.create) bridge.meetings.delete(modify.meetingId);
+    if (meeting.size === 0 && !modify.create && modify.relays.length === 0) bridge.meetings.delete(modify.meetingId);
     const source = (type: "audio" | "video", ssrc: number) => ({
       type,
       id: `jvb-${type[0]}0`,
@@ -508,7 +549,7 @@ export class SimulatedWorld {
       iq,
       conferenceModifiedElement({
         endpoints: answers,
-        relays: [],
+        relays,
         ...(created ? { sources: [source("audio", 111), source("video", 222)] } : {}),
       }),
     );
