@@ -3,6 +3,7 @@
  * loopback candidates and wants a default route) and because nothing of a test shall reach the network of this machine.
  *
  * bun tests/e2e/run.ts [file or name pattern …]     all of tests/e2e/*.e2e.ts without arguments
+ * bun tests/e2e/run.ts five                          five people for ten minutes (five.soak.ts): not part of every run
  *
  * As root the namespace is a plain one; otherwise a user namespace makes us root inside it.
  */
@@ -57,7 +58,7 @@ function makeNetwork(): boolean {
 function runTests(): number {
   const wanted = process.argv.slice(2);
   const files = readdirSync(here)
-    .filter((name) => name.endsWith(".e2e.ts"))
+    .filter((name) => name.endsWith(".e2e.ts") || (wanted.length > 0 && name.endsWith(".soak.ts")))
     .filter((name) => wanted.length === 0 || wanted.some((pattern) => name.includes(pattern)))
     .sort();
   if (files.length === 0) {
@@ -67,7 +68,7 @@ function runTests(): number {
   let status = 0;
   // One process per file: a browser that one file leaves behind dies with it, and its output stays together.
   for (const file of files) {
-    const result = spawnSync(process.execPath, ["test", "--timeout", "120000", `./${join("tests/e2e", file)}`], {
+    const result = spawnSync(process.execPath, ["test", "--timeout", "1200000", `./${join("tests/e2e", file)}`], {
       cwd: root,
       stdio: "inherit",
       env: process.env,

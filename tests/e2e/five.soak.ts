@@ -1,0 +1,79 @@
+/**
+ * Five people for ten minutes (PARLEY_SOAK_MINUTES), small pictures: memory does not grow beyond noise, nothing is lost, no log has an error.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import type { Browser } from "puppeteer-core";
+import { disarmGuard } from "../real-time.ts";
+import { Box } from "./box.ts";
+import { launch } from "./browsers.ts";
+import { Participant } from "./participant.ts";
+import { until } from "./until.ts";
+
+disarmGuard(); // each of these files runs in a process of its own
+
+const minutes = Number(process.env["PARLEY_SOAK_MINUTES"] ?? "10");
+let box: Box;
+let chromium: Browser;
+
+/** Proportional set size of a process, MB. */
+const pss = (pid: number): number =>
+  Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0) / 1024;
+
+beforeAll(async () => {
+  box = await Box.start({ toml: "[gateway.client]\nresolution = 180\n" });
+  chromium = await launch("chromium");
+}, 120_000);
+
+afterAll(async () => {
+  await chromium?.close();
+  await box?.stop();
+}, 60_000);
+
+test(
+  `five people for ${minutes} minutes`,
+  async () => {
+    const { supervisor, control, bridge } = box.ready.pids;
+    const pids = [supervisor, control, ...bridge];
+    console.log(`idle: ${pids.map((pid) => pss(pid).toFixed(1)).join(" + ")} MB PSS`);
+    const idle = pids.reduce((sum, pid) => sum + pss(pid), 0);
+    const people: Participant[] = [];
+    for (const name of ["Ana", "Ben", "Cleo", "Dan", "Eve"])
+      people.push(await Participant.join(chromium, `${box.ready.base}/soak`, name, { width: 640, height: 480 }));
+    for (const person of people) await person.seesAndHears(people.filter((each) => each !== person));
+    const samples: number[] = [];
+    const start = performance.now();
+    await until("the time to pass", minutes * 60_000 + 60_000, async () => {
+      const passed = performance.now() - start;
+      if (passed >= samples.length * 30_000) {
+        samples.push(pids.reduce((sum, pid) => sum + pss(pid), 0));
+        console.log(`${(passed / 60_000).toFixed(1)} min: ${samples.at(-1)?.toFixed(1)} MB PSS`);
+      }
+      return passed >= minutes * 60_000;
+    });
+    let received = 0;
+    let lost = 0;
+    for (const person of people) {
+      const { sources } = await person.summary();
+      for (const source of sources) {
+        received += source.packetsReceived;
+        lost += source.packetsLost;
+      }
+    }
+    console.log(`${received} packets received, ${lost} lost (${((100 * lost) / received).toFixed(4)} %)`);
+    // The first two minutes fill caches and compile; from then on the level may only wander.
+    const early = samples.slice(4, 8);
+    const late = samples.slice(-4);
+    const mean = (values: readonly number[]): number => values.reduce((sum, each) => sum + each, 0) / values.length;
+    console.log(
+      `PSS: idle ${idle.toFixed(1)}, minutes 2 to 4 ${mean(early).toFixed(1)}, last two ${mean(late).toFixed(1)} MB`,
+    );
+    for (const person of people) await person.seesAndHears(people.filter((each) => each !== person));
+    expect(idle).toBeLessThan(120);
+    expect(lost / received).toBeLessThan(0.001);
+    expect(mean(late)).toBeLessThan(mean(early) * 1.1);
+    expect(box.errors()).toEqual([]);
+    expect(people.flatMap((person) => person.errors())).toEqual([]);
+  },
+  (minutes + 5) * 60_000,
+);
