@@ -1,5 +1,5 @@
 /**
- * The bridge's self-signed certificate for DTLS (RFC 8827 §6.5) and its fingerprint (RFC 8122): ECDSA P-256 with SHA-256, written in DER by hand,
+ * Shell: draws a key. The bridge's self-signed certificate for DTLS (RFC 8827 §6.5) and its fingerprint (RFC 8122): ECDSA P-256 with SHA-256, written in DER by hand,
  * signed by node:crypto. Valid from a day ago (clocks differ) for a week; renewed daily (bridge.md 3.6), an endpoint keeps the one it began with.
  */
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
