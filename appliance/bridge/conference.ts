@@ -242,6 +242,7 @@ export class Conference implements EndpointHome {
     source.layers = layers;
     if (same) return;
     this.context.counters.layeringChanges++;
+    if (this.relays.size > 0) this.changed();
     for (const endpoint of this.endpoints.values()) if (endpoint.effective.has(source.name)) this.changed(endpoint);
   }
 

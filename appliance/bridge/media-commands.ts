@@ -81,6 +81,11 @@ export interface VideoTarget {
   /** SSRC and RTX SSRC under which the receiver knows the source: the primary's own, or a slot's in rewriting mode. 0 as rtxSsrc: repeat plain. */
   readonly ssrc: number;
   readonly rtxSsrc: number;
+  /**
+   * Absent: the best encoding at or below `layer`. Given: this encoding and no other, whatever `layer` says of encodings; a receiver may have one such
+   * target per encoding, each under its own SSRC (relays, bridge.md 7.1: simulcast travels whole).
+   */
+  readonly encoding?: number;
 }
 
 export type MediaCommand =

@@ -21,6 +21,8 @@ import type { TransportFailure } from "./transport/transport.ts";
 const MAX_FAR_ENDPOINTS = 500;
 const MAX_WANTED = 2_000;
 const STATS_FILTER_THRESHOLD = 20;
+/** Spatial and temporal part of a layer index: whatever there is. */
+const ALL_LAYERS = 0x3f;
 
 export class Relay implements LinkOwner {
   readonly id: string;
@@ -40,7 +42,8 @@ export class Relay implements LinkOwner {
   readonly #wanted = new Map<string, number>();
   /** What we have said that ours want of theirs. */
   readonly #told = new Map<string, number>();
-  #targets = new Map<number, VideoTarget>();
+  /** By source and encoding. */
+  #targets = new Map<string, VideoTarget>();
   #dialled: ChannelId | undefined;
   #everOpen = false;
   #counted = false;
@@ -127,7 +130,7 @@ export class Relay implements LinkOwner {
   /** Which of our own sources go over, and how high: after every change here or of the wishes over there. */
   forward(): void {
     const audio: number[] = [];
-    const next = new Map<number, VideoTarget>();
+    const next = new Map<string, VideoTarget>();
     for (const endpoint of this.#conference.endpoints.values())
       for (const source of endpoint.sources.all) {
         if (source.kind === "audio") audio.push(source.index);
@@ -135,23 +138,26 @@ export class Relay implements LinkOwner {
       }
     this.#context.media({ type: "audio-subscription", receiver: this.index, all: false, sources: audio });
     const targets: VideoTarget[] = [];
-    for (const [index, former] of this.#targets) if (!next.has(index)) targets.push({ ...former, layer: -1 });
-    for (const [index, target] of next) if (this.#targets.get(index)?.layer !== target.layer) targets.push(target);
+    for (const [key, former] of this.#targets) if (!next.has(key)) targets.push({ ...former, layer: -1 });
+    for (const [key, target] of next) if (!this.#targets.has(key)) targets.push(target);
     this.#targets = next;
     if (targets.length > 0) this.#context.media({ type: "video-targets", receiver: this.index, targets });
   }
 
-  #target(source: ConferenceSource, next: Map<number, VideoTarget>): void {
-    const height = this.wantedHeight(source.name);
-    const primary = source.encodings[0];
-    if (height === 0 || primary === undefined || source.videoType === "none") return;
+  /** Every encoding that is not above what is wanted, as it is and under its own SSRC: the other bridge chooses among them. */
+  #target(source: ConferenceSource, next: Map<string, VideoTarget>): void {
+    const wanted = this.wantedHeight(source.name);
+    if (wanted === 0 || source.videoType === "none") return;
     const layers =
       source.layers.length > 0
-        ? source.layers.map(({ layer, height: lines }) => ({ index: layer, height: lines }))
+        ? source.layers.map(({ layer, height }) => ({ index: layer, height }))
         : assumedLayers(source.encodings.length);
-    const fitting = layers.filter((layer) => height < 0 || layer.height <= height);
-    const layer = Math.max(...(fitting.length > 0 ? fitting : layers.slice(0, 1)).map((each) => each.index));
-    next.set(source.index, { source: source.index, layer, ssrc: primary.ssrc, rtxSsrc: primary.rtxSsrc });
+    for (const [encoding, { ssrc, rtxSsrc }] of source.encodings.entries()) {
+      const heights = layers.filter((layer) => layer.index >> 6 === encoding).map((layer) => layer.height);
+      if (encoding > 0 && wanted > 0 && heights.every((height) => height > wanted)) continue;
+      const layer = (encoding << 6) | ALL_LAYERS;
+      next.set(`${source.index} ${encoding}`, { source: source.index, layer, ssrc, rtxSsrc, encoding });
+    }
   }
 
   wantedHeight(source: string): number {

@@ -26,6 +26,8 @@ export interface EncodingView extends ClockReference {
 
 export class VideoSender {
   readonly stream: OutgoingStream;
+  /** The target's encoding passes and no other. */
+  readonly exactly: boolean;
   readonly requests = new ReceiverRequests();
   rtxSsrc = 0;
   /** LayerIndex; −1: nothing is forwarded. */
@@ -40,8 +42,10 @@ export class VideoSender {
   #highestTimestamp = 0;
   #otherFrames = 0;
 
-  constructor(stream: OutgoingStream) {
+  /** Not `exactly`: the best encoding at or below the target passes. */
+  constructor(stream: OutgoingStream, exactly = false) {
     this.stream = stream;
+    this.exactly = exactly;
   }
 
   get target(): number {
@@ -129,6 +133,7 @@ export class VideoSender {
 
   #wants(encoding: number, codec: number): boolean {
     const target = this.#target >> 6;
+    if (this.exactly) return encoding === target;
     if (encoding > target) return false;
     if (this.#current < 0 || this.#current > target || encoding > this.#current) return true;
     if (encoding === this.#current && codec !== this.#codec) return true;

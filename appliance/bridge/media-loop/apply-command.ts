@@ -7,7 +7,7 @@ import type { MediaCommand, MediaSource, Path, VideoTarget } from "../media-comm
 import { createSrtpContext } from "../transport/srtp.ts";
 import { writeAddress } from "./addresses.ts";
 import { MAX_ENDPOINTS, MAX_SOURCES } from "./bounds.ts";
-import { Conference, Endpoint, newSourceStream, Source, type SourceStream, Taker } from "./endpoint.ts";
+import { Conference, Endpoint, feedKey, newSourceStream, Source, type SourceStream, Taker } from "./endpoint.ts";
 import type { KeyFrames } from "./key-frames.ts";
 import { Layout } from "./layout.ts";
 import { PayloadTable } from "./payload-table.ts";
@@ -297,10 +297,10 @@ export class Commands {
     owner.sources.delete(source.index);
     for (const other of owner.conference.endpoints) {
       other.audioSenders.delete(source.index);
-      other.videoSenders.delete(source.index);
+      for (const [key] of other.videoSenders) if (key % MAX_SOURCES === source.index) other.videoSenders.delete(key);
       if (gone) other.audioSsrcs.delete(source.index);
       for (const [ssrc, fed] of other.videoBySsrc)
-        if (fed === source) {
+        if (fed.source === source) {
           other.videoBySsrc.delete(ssrc);
           other.outgoing.get(ssrc)?.forgetHistory();
         }
@@ -336,12 +336,13 @@ export class Commands {
     const source = state.sources[target.source];
     if (source === undefined || source.kind !== "video" || source.owner.conference !== receiver.conference)
       return this.#refuse();
-    let sender = receiver.videoSenders.get(target.source);
+    const key = feedKey(target.source, target.encoding);
+    let sender = receiver.videoSenders.get(key);
     if (sender !== undefined && sender.stream.ssrc !== target.ssrc >>> 0) {
       // Under another SSRC from now on.
       receiver.videoBySsrc.delete(sender.stream.ssrc | 0);
       sender.stream.forgetHistory();
-      this.#dropTaker(source, receiver);
+      this.#dropTaker(source, receiver, sender, key);
       sender = undefined;
     }
     if (sender === undefined) {
@@ -349,15 +350,14 @@ export class Commands {
       const stream = outgoingStream(state, receiver, "video", target.ssrc);
       if (stream === undefined || stream.kind !== "video") return this.#refuse();
       const before = receiver.videoBySsrc.get(target.ssrc | 0);
-      if (before !== undefined && before !== source) {
+      if (before !== undefined && before.key !== key) {
         // The slot is taken from another source.
-        receiver.videoSenders.delete(before.index);
-        this.#dropTaker(before, receiver);
+        this.#dropTaker(before.source, receiver, before.sender, before.key);
         stream.forgetHistory();
       }
-      sender = new VideoSender(stream);
-      receiver.videoSenders.set(target.source, sender);
-      receiver.videoBySsrc.set(target.ssrc | 0, source);
+      sender = new VideoSender(stream, target.encoding !== undefined);
+      receiver.videoSenders.set(key, sender);
+      receiver.videoBySsrc.set(target.ssrc | 0, { source, sender, key });
       source.videoTakers.push(new Taker(receiver, sender));
     }
     sender.rtxSsrc = target.rtxSsrc >>> 0;
@@ -367,15 +367,15 @@ export class Commands {
       this.#keyFrames.want(nowMs, source, receiver, sender);
   }
 
-  #dropTaker(source: Source, receiver: Endpoint): void {
-    source.videoTakers = source.videoTakers.filter((taker) => taker.receiver !== receiver);
-    receiver.videoSenders.delete(source.index);
+  #dropTaker(source: Source, receiver: Endpoint, sender: VideoSender, key: number): void {
+    source.videoTakers = source.videoTakers.filter((taker) => taker.sender !== sender);
+    receiver.videoSenders.delete(key);
   }
 
   #watchedBy(receiver: Endpoint): Source[] {
     const watched: Source[] = [];
-    for (const [index, sender] of receiver.videoSenders) {
-      const source = this.#state.sources[index];
+    for (const [key, sender] of receiver.videoSenders) {
+      const source = this.#state.sources[key % MAX_SOURCES];
       if (source !== undefined && sender.target >= 0) watched.push(source);
     }
     return watched;

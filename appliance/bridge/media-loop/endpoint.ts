@@ -8,6 +8,7 @@ import type { EndpointIndex, SourceIndex } from "../media-commands.ts";
 import { IncomingStream } from "../receive/receiver.ts";
 import { ArrivalRecorder } from "../rtcp/transport-feedback.ts";
 import type { SrtpContext } from "../transport/srtp.ts";
+import { MAX_SOURCES } from "./bounds.ts";
 import { Loudness } from "./loudness.ts";
 import { Destination } from "./outbox.ts";
 import { PayloadTable } from "./payload-table.ts";
@@ -55,6 +56,17 @@ export class Source {
   }
 }
 
+/** What feeds one outgoing video SSRC. */
+export interface VideoFeed {
+  readonly source: Source;
+  readonly sender: VideoSender;
+  readonly key: number;
+}
+
+/** Key of a receiver's sender: of a source, or of one of its encodings where simulcast travels whole. */
+export const feedKey = (source: SourceIndex, encoding: number | undefined): number =>
+  encoding === undefined ? source : source + (encoding + 1) * MAX_SOURCES;
+
 export class Endpoint {
   readonly index: EndpointIndex;
   readonly conference: Conference;
@@ -66,9 +78,10 @@ export class Endpoint {
   /** Outgoing SSRC (signed) → its stream; never taken out while the keys live. */
   readonly outgoing = new Map<number, OutgoingStream>();
   /** Outgoing SSRC (signed) → what feeds it now. */
-  readonly videoBySsrc = new Map<number, Source>();
+  readonly videoBySsrc = new Map<number, VideoFeed>();
   readonly audioSenders = new Map<SourceIndex, AudioSender>();
-  readonly videoSenders = new Map<SourceIndex, VideoSender>();
+  /** By `feedKey`. */
+  readonly videoSenders = new Map<number, VideoSender>();
   /** Slots of microphones in rewriting mode. */
   readonly audioSsrcs = new Map<SourceIndex, number>();
   subscription: { readonly all: boolean; readonly sources: ReadonlySet<SourceIndex> } = {

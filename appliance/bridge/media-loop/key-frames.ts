@@ -19,7 +19,9 @@ export class KeyFrames {
 
   /** A receiver waits for a key frame of the source (it asked, or its target needs one). */
   want(nowMs: number, source: Source, receiver: Endpoint, sender: VideoSender): void {
-    const stream = this.#streamFor(nowMs, source, sender.target >> 6);
+    const stream = sender.exactly
+      ? this.#alive(nowMs, source.encodings[sender.target >> 6])
+      : this.#streamFor(nowMs, source, sender.target >> 6);
     if (stream === undefined || !stream.requests.ready(nowMs)) return;
     if (!sender.requests.ask(nowMs, receiver.rttMs)) return;
     this.#send(nowMs, stream);
@@ -44,10 +46,16 @@ export class KeyFrames {
   /** The target's own stream when it is alive, else the best alive below it, else the target's all the same. */
   #streamFor(nowMs: number, source: Source, encoding: number): SourceStream | undefined {
     for (let index = Math.min(encoding, source.encodings.length - 1); index >= 0; index--) {
-      const stream = source.encodings[index];
-      if (stream !== undefined && stream.lastPacketAt >= 0 && nowMs - stream.lastPacketAt < ALIVE_MS) return stream;
+      const stream = this.#alive(nowMs, source.encodings[index]);
+      if (stream !== undefined) return stream;
     }
     return source.encodings[Math.min(encoding, source.encodings.length - 1)];
+  }
+
+  #alive(nowMs: number, stream: SourceStream | undefined): SourceStream | undefined {
+    return stream !== undefined && stream.lastPacketAt >= 0 && nowMs - stream.lastPacketAt < ALIVE_MS
+      ? stream
+      : undefined;
   }
 
   #send(nowMs: number, stream: SourceStream): void {

@@ -3,6 +3,7 @@
  * estimator; only sender reports go on, rewritten for each receiver.
  */
 import type { OutgoingStream } from "../forward/sender.ts";
+import type { VideoSender } from "../forward/video-sender.ts";
 import { FeedbackFormat, RtcpCursor, RtcpType } from "../rtcp/compound.ts";
 import { firEntryCount, firSsrc } from "../rtcp/key-frame.ts";
 import { nackBitmask, nackEntryCount, nackMediaSsrc, nackPid } from "../rtcp/nack.ts";
@@ -147,11 +148,10 @@ export class RtcpPath {
     if (entries === 0) return drops.count(Drop["malformed-nack"]);
     const ssrc = nackMediaSsrc(bytes, offset) | 0;
     const stream = endpoint.outgoing.get(ssrc);
-    const source = endpoint.videoBySsrc.get(ssrc);
-    if (stream === undefined || source === undefined) return;
+    const feed = endpoint.videoBySsrc.get(ssrc);
+    if (stream === undefined || feed === undefined) return;
     state.nacksReceived += 1;
-    const sender = endpoint.videoSenders.get(source.index);
-    if (sender === undefined) return;
+    const { source, sender } = feed;
     for (let entry = 0; entry < entries; entry++) {
       const pid = nackPid(bytes, offset, entry);
       // The PID itself, then a bit for each of the sixteen behind it.
@@ -162,7 +162,7 @@ export class RtcpPath {
         endpoint.nackBudget -= 1;
         const sequence = (pid + bit) & 0xffff;
         if (this.#sending.again(nowMs, endpoint, stream, sender.rtxSsrc, source.owner, sequence)) continue;
-        this.#fillHole(nowMs, endpoint, stream, source.encodings[sender.current], sequence);
+        this.#fillHole(nowMs, endpoint, stream, sender, source.encodings[sender.current], sequence);
       }
     }
   }
@@ -172,12 +172,12 @@ export class RtcpPath {
     nowMs: number,
     endpoint: Endpoint,
     stream: OutgoingStream,
+    sender: VideoSender,
     from: SourceStream | undefined,
     sequence: number,
   ): void {
-    const sender = from === undefined ? undefined : endpoint.videoSenders.get(from.owner.index);
     const history = stream.history;
-    if (from === undefined || sender === undefined || history === undefined) return;
+    if (from === undefined || history === undefined) return;
     const extended = unwrap16(sequence, stream.highest);
     if (extended > stream.highest || history.find(extended) >= 0) return;
     const incoming = sender.incomingOf(extended);
@@ -194,9 +194,8 @@ export class RtcpPath {
   }
 
   #keyFrameRequest(nowMs: number, endpoint: Endpoint, ssrc: number): void {
-    const source = endpoint.videoBySsrc.get(ssrc | 0);
-    const sender = source === undefined ? undefined : endpoint.videoSenders.get(source.index);
-    if (source === undefined || sender === undefined || sender.target < 0) return;
-    this.#keyFrames.want(nowMs, source, endpoint, sender);
+    const feed = endpoint.videoBySsrc.get(ssrc | 0);
+    if (feed === undefined || feed.sender.target < 0) return;
+    this.#keyFrames.want(nowMs, feed.source, endpoint, feed.sender);
   }
 }
