@@ -9,7 +9,18 @@ export type Known = Readonly<Record<string, unknown>>;
 export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false };
 
 export interface Option<T> {
-  readonly kind: "integer" | "number" | "boolean" | "text" | "choice" | "texts" | "secret" | "map" | "json" | "records";
+  readonly kind:
+    | "integer"
+    | "number"
+    | "boolean"
+    | "text"
+    | "choice"
+    | "texts"
+    | "secret"
+    | "secrets"
+    | "map"
+    | "json"
+    | "records";
   /** What would be right, for people: `a whole number from 0 to 65535`. */
   readonly expects: string;
   readonly unit: string;
@@ -168,6 +179,12 @@ export const map = (
             return at < 0 ? [each.trim(), ""] : [each.slice(0, at).trim(), each.slice(at + 1).trim()];
           }),
         ),
+});
+
+/** A table of names to secrets, each of which may be `file:PATH`; shown as `(set)`. */
+export const secrets = (given: Parameters<typeof map>[0]): Option<Readonly<Record<string, string>>> => ({
+  ...map(given),
+  kind: "secrets",
 });
 
 /** A table of anything: it is passed on as it is. On a command line as JSON. */

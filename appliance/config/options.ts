@@ -8,12 +8,14 @@ import { bridgeOptions } from "./bridge-options.ts";
 import { focusOptions } from "./focus-options.ts";
 import { gatewayOptions } from "./gateway-options.ts";
 import type { Option, ValueOf } from "./option.ts";
+import { roomOptions } from "./room-options.ts";
 import { serverOptions } from "./server-options.ts";
 import { xmppOptions } from "./xmpp-options.ts";
 
 export const options = {
   ...boxOptions,
   ...xmppOptions,
+  ...roomOptions,
   ...serverOptions,
   ...focusOptions,
   ...bridgeOptions,

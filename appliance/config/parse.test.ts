@@ -152,6 +152,16 @@ media_addresses = ["here!"]
     expect(JSON.stringify(result)).not.toContain("hidden");
   });
 
+  test("headers with credentials are not shown either", () => {
+    const printed = printConfiguration(
+      settingsOf(
+        '[xmpp.rooms.reservations]\nurl = "https://r.example"\nheaders = { Authorization = "Bearer hidden" }\n',
+      ),
+    );
+    expect(printed).not.toContain("hidden");
+    expect(printed).toContain('headers = { "Authorization" = "(set)" }');
+  });
+
   test("garbage of any kind is a fault or accepted, never an exception", () => {
     const values: readonly unknown[] = [
       null,

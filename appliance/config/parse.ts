@@ -104,7 +104,7 @@ export const parseLayers = (layers: readonly Layer[]): ParseResult => {
       else
         faults.push({
           key: name,
-          value: options[name].kind === "secret" || options[name].kind === "records" ? "" : shown(value),
+          value: ["secret", "secrets", "records"].includes(options[name].kind) ? "" : shown(value),
           right: `it must be ${options[name].expects}`,
           origin: layer.origin,
         });

@@ -18,6 +18,8 @@ const literal = (value: unknown): string => {
 
 /** Within records, fields that are secret are hidden by name: a password in `parley config` would end up in bug reports. */
 const hidden = (key: Key, value: unknown): unknown => {
+  if (options[key].kind === "secrets" && typeof value === "object" && value !== null)
+    return Object.fromEntries(Object.keys(value).map((name) => [name, "(set)"]));
   if (options[key].kind === "secret") return value === "" ? "" : "(set)";
   if (options[key].kind !== "records" || !Array.isArray(value)) return value;
   return value.map((row: Readonly<Record<string, unknown>>) =>
@@ -67,7 +69,7 @@ export const printConfiguration = (configuration: Configuration): string => {
         : option.kind === "records"
           ? option.expects
           : `${option.expects}${option.unit === "" ? "" : `, in ${option.unit}`}`,
-      origin === "default" || option.kind === "secret" || option.kind === "records"
+      origin === "default" || option.kind === "secret" || option.kind === "secrets" || option.kind === "records"
         ? ""
         : `default ${literal(standard)}`,
       option.live ? "live" : "",

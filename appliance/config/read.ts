@@ -72,6 +72,13 @@ const withSecrets = (layer: Layer, folder: string, faults: Fault[]): Layer => {
     if (!isKey(key)) continue;
     if (options[key].kind === "secret" && typeof value === "string" && value.startsWith("file:"))
       values[key] = read(key, value);
+    if (options[key].kind === "secrets" && typeof value === "object" && value !== null)
+      values[key] = Object.fromEntries(
+        Object.entries(value).map(([name, each]: [string, unknown]) => [
+          name,
+          typeof each === "string" && each.startsWith("file:") ? read(`${key}.${name}`, each) : each,
+        ]),
+      );
     if (options[key].kind === "records" && Array.isArray(value))
       values[key] = value.map((row: unknown) =>
         typeof row !== "object" || row === null

@@ -7,6 +7,7 @@ import type {
   FocusOptions,
   GatewayConfig,
   ListenAddress,
+  OutsideSystem,
   ServerTrust,
   ServiceAccount,
   ServiceLogin,
@@ -14,6 +15,7 @@ import type {
   XmppConfig,
   XmppDomains,
   XmppFederation,
+  XmppRooms,
   XmppTokens,
 } from "../config.ts";
 import type { Settings } from "./options.ts";
@@ -118,6 +120,7 @@ export const xmppSlice = (context: SliceContext, tls: TlsIdentity, federationRoo
     ...(settings["xmpp.guest_domain"] === "" ? {} : { guestDomain: settings["xmpp.guest_domain"] }),
     ...(settings["xmpp.tokens.app_id"] === "" ? {} : { tokens: tokensSlice(settings) }),
     pushDiscovery: settings["xmpp.push_discovery"],
+    rooms: roomsSlice(settings),
     ...(settings["xmpp.federation.enabled"] ? { federation: federationSlice(context, federationRoots) } : {}),
     externalServices: settings["xmpp.external_services"].map(({ secret, ...service }) =>
       secret === "" ? service : { ...service, secret },
@@ -138,6 +141,28 @@ const tokensSlice = (settings: Settings): XmppTokens => {
     acceptedAudiences: settings["xmpp.tokens.accepted_audiences"],
     allowEmpty: settings["xmpp.tokens.allow_empty"],
     requireRoom: settings["xmpp.tokens.require_room"],
+  };
+};
+
+const roomsSlice = (settings: Settings): XmppRooms => {
+  const joins = settings["xmpp.rooms.joins_per_second"];
+  const outside = (url: string, headers: Readonly<Record<string, string>>): OutsideSystem => ({
+    urlPrefix: url,
+    headers,
+  });
+  const events = settings["xmpp.rooms.event_sync.url"];
+  const reservations = settings["xmpp.rooms.reservations.url"];
+  return {
+    owners: settings["xmpp.rooms.owners"],
+    verifyTenant: settings["xmpp.rooms.verify_tenant"],
+    waitForHost: settings["xmpp.rooms.wait_for_host"],
+    ...(joins === 0 ? {} : { joinsPerSecond: joins }),
+    tenants: settings["xmpp.rooms.tenants"],
+    plain: settings["xmpp.rooms.plain"],
+    ...(events === "" ? {} : { eventSync: outside(events, settings["xmpp.rooms.event_sync.headers"]) }),
+    ...(reservations === ""
+      ? {}
+      : { reservations: outside(reservations, settings["xmpp.rooms.reservations.headers"]) }),
   };
 };
 
