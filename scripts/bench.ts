@@ -11,7 +11,6 @@ import type { Figures, Section } from "./benches/section.ts";
 /** Loaded when they run: each brings its own weight. */
 const sections: Readonly<Record<string, () => Promise<Section>>> = {
   bridge: async () => (await import("./benches/bridge.ts")).bridgeSection,
-  bridge: async () => (await import("./benches/bridge.ts")).bridgeSection,
   box: async () => (await import("./benches/box.ts")).boxSection,
   kernel: async () => (await import("./benches/kernel.ts")).kernelSection,
   join: async () => (await import("./benches/join.ts")).joinSection,
