@@ -3,6 +3,7 @@
  */
 import { formText } from "./data-form.ts";
 import type { RoomFeature } from "./feature.ts";
+import type { Room } from "./room.ts";
 import { RoomSlot } from "./slot.ts";
 
 interface Description {
@@ -20,6 +21,9 @@ const FIELDS = {
 } as const;
 
 const slot = new RoomSlot<Description>(() => ({ name: "", text: "", language: "en" }));
+
+/** The name that people gave the room; empty where they gave none. */
+export const roomName = (room: Room): string => slot.of(room).name;
 
 export const description: RoomFeature = {
   configFields(room) {

@@ -6,6 +6,7 @@ import { iqResult } from "../../wire/stanza.ts";
 import { attr, type Element, xml } from "../../wire/xml.ts";
 import type { Sender } from "../host.ts";
 import { formElement } from "./data-form.ts";
+import { roomName } from "./description.ts";
 import { MUC_NS } from "./namespaces.ts";
 import { isPublic } from "./public.ts";
 import type { Room } from "./room.ts";
@@ -16,6 +17,11 @@ const ROOM_FEATURES = [NS.muc, MUC_NS.stableId, NS.mucSelfPing, MUC_NS.occupantI
 const SERVICE_FEATURES = [NS.discoInfo, NS.discoItems, NS.muc, NS.ping, MUC_NS.occupantId];
 
 const feature = (name: string): Element => xml("feature", { var: name });
+
+const nameOf = (room: Room): string | undefined => {
+  const given = roomName(room);
+  return given === "" ? room.jid.local : given;
+};
 
 export function answerRoomDisco(
   service: MucService,
@@ -29,8 +35,10 @@ export function answerRoomDisco(
   if (service.options.hidesRooms && !inside) return service.refuse(turn, stanza, { error: { condition: "forbidden" } });
   const node = attr(query, "node");
   if (query.getNS() === NS.discoItems) {
-    // Who is inside is told by presence alone; upstream's list is empty, too.
-    return turn.send(iqResult(stanza, xml("query", { xmlns: NS.discoItems, node })));
+    // In meetings who is inside is told by presence alone; upstream's list is empty, too.
+    const shown = service.options.hidesRooms ? [] : [...room.occupants.all()];
+    const items = shown.map((each) => xml("item", { jid: room.occupantJid(each), name: each.nick }));
+    return turn.send(iqResult(stanza, xml("query", { xmlns: NS.discoItems, node }, items)));
   }
   if (node !== undefined) return service.refuse(turn, stanza, { error: { condition: "item-not-found" } });
   const parts = service.features.map((each) => each.roomInfo?.(room));
@@ -41,7 +49,7 @@ export function answerRoomDisco(
       xml(
         "query",
         { xmlns: NS.discoInfo },
-        xml("identity", { category: "conference", type: "text", name: room.jid.local }),
+        xml("identity", { category: "conference", type: "text", name: nameOf(room) }),
         [...ROOM_FEATURES, ...parts.flatMap((each) => each?.features ?? [])].map(feature),
         formElement({ type: "result", formType: NS.mucRoomInfo }, [
           ...fields,
@@ -60,14 +68,17 @@ export function answerRoomDisco(
 export function answerServiceDisco(service: MucService, turn: Turn, sender: Sender, stanza: Element, query: Element) {
   const node = attr(query, "node");
   if (query.getNS() === NS.discoItems) {
-    const rooms = service.options.hidesRooms && !sender.admin ? [] : [...service.rooms()].filter(isPublic);
+    const rooms =
+      service.options.hidesRooms && !sender.admin
+        ? []
+        : [...service.rooms()].filter((room) => isPublic(room, !service.options.hidesRooms));
     return turn.send(
       iqResult(
         stanza,
         xml(
           "query",
           { xmlns: NS.discoItems, node },
-          rooms.map((room) => xml("item", { jid: room.jidText, name: room.jid.local })),
+          rooms.map((room) => xml("item", { jid: room.jidText, name: nameOf(room) })),
         ),
       ),
     );

@@ -98,7 +98,7 @@ export interface RoomFeature {
   selfPresence?(room: Room, occupant: Occupant): readonly Element[];
   joined?(turn: Turn, room: Room, occupant: Occupant): void;
   /** What a newcomer (or somebody who lost track) is told after his self-presence. */
-  welcome?(turn: Turn, room: Room, occupant: Occupant): void;
+  welcome?(turn: Turn, room: Room, occupant: Occupant, presence: Element): void;
   left?(turn: Turn, room: Room, occupant: Occupant, cause: LeaveCause, actor?: Occupant): void;
   presenceChanged?(turn: Turn, room: Room, occupant: Occupant): void;
   /** Affiliation or role of somebody present changed; his new presence has been sent. */
@@ -108,6 +108,8 @@ export interface RoomFeature {
 
   /** Groupchat of an occupant: an error refuses it; "taken" when the feature has dealt with it. */
   groupchat?(turn: Turn, room: Room, occupant: Occupant, message: Element): StanzaError | "taken" | undefined;
+  /** A groupchat message that has gone out to all, as it went out. */
+  reflected?(turn: Turn, room: Room, occupant: Occupant, message: Element): void;
   /** Message to another occupant. */
   privateMessage?(room: Room, from: Occupant, to: Occupant, message: Element): StanzaError | undefined;
   /** Message to the room that is not groupchat (invitations, voice requests). */

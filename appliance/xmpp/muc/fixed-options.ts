@@ -1,12 +1,12 @@
 /**
- * Options that clients expect in the form and that do not change here: no history (signaling.md 3.2), presence of every role is shown
+ * Options that clients expect in the form and that do not change: no history in meetings (signaling.md 3.2), presence of every role is shown
  * (signaling.md 3.6). What is submitted for them has no effect.
  */
 import type { RoomFeature } from "./feature.ts";
 
 const ROLES = ["moderator", "participant", "visitor"] as const;
 
-export const fixedOptions: RoomFeature = {
+export const noHistory: RoomFeature = {
   configFields: () => ({
     section: "other",
     fields: [
@@ -17,6 +17,14 @@ export const fixedOptions: RoomFeature = {
         datatype: "xs:integer",
         values: ["0"],
       },
+    ],
+  }),
+};
+
+export const fullPresence: RoomFeature = {
+  configFields: () => ({
+    section: "other",
+    fields: [
       {
         type: "list-multi",
         name: "muc#roomconfig_presencebroadcast",

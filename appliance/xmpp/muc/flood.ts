@@ -71,10 +71,12 @@ export class FloodGuard implements RoomFeature {
   readonly #deadlines = new Deadlines();
 
   checkJoin(turn: Turn, join: JoinRequest): ReturnType<NonNullable<RoomFeature["checkJoin"]>> {
-    const { sender, presence } = join;
+    const { room, sender, presence } = join;
     if (sender.admin) return undefined;
     if (bulk(presence) > MAX_PRESENCE) return refuse(TOO_BIG);
-    return take(this.#joins, bareText(sender.jid), FLOOD_RATES.joins, turn.now) > 0 ? refuse(TOO_FAST) : undefined;
+    // A budget a room: how many rooms somebody is in has a limit of its own.
+    const key = `${room.jidText} ${bareText(sender.jid)}`;
+    return take(this.#joins, key, FLOOD_RATES.joins, turn.now) > 0 ? refuse(TOO_FAST) : undefined;
   }
 
   checkPresence(_room: Room, occupant: Occupant, presence: Element): StanzaError | undefined {

@@ -32,10 +32,13 @@ import { tokenRoom } from "../jitsi/token-room.ts";
 import { waitForHost } from "../jitsi/wait-for-host.ts";
 import { description } from "./description.ts";
 import type { RoomFeature } from "./feature.ts";
-import { fixedOptions } from "./fixed-options.ts";
+import { fullPresence, noHistory } from "./fixed-options.ts";
 import { FloodGuard } from "./flood.ts";
+import { history } from "./history.ts";
 import { invite } from "./invite.ts";
 import { lock } from "./lock.ts";
+import { locking } from "./locking.ts";
+import { maxUsers } from "./max-users.ts";
 import { moderated } from "./moderated.ts";
 import type { Occupant } from "./occupants.ts";
 import { password } from "./password.ts";
@@ -73,6 +76,8 @@ export interface MucHostsOptions {
   readonly eventSync?: OutsideSystem;
   /** Who is asked before a new meeting (signaling.md 6.10); default nobody. */
   readonly reservations?: OutsideSystem;
+  /** Rooms for any XMPP client: made by whoever comes first, no focus, any nick, no Jitsi features; default no. */
+  readonly plain?: boolean;
 }
 
 export interface MeetingServices {
@@ -86,6 +91,27 @@ export interface MeetingServices {
 /** Only the accounts of services may enter breweries (signaling.md 6.1, muc_filter_access). */
 const isService = (sender: Sender): boolean => sender.admin || sender.kind === "service" || sender.kind === "component";
 
+/** The features of XEP-0045 alone. `isOpen`: for people; else for services, without list and history. */
+const plainFeatures = (
+  toEpoch: MucHostsOptions["toEpoch"],
+  exemptDomains: ReadonlySet<string>,
+  isOpen: boolean,
+): RoomFeature[] => [
+  description,
+  persistence,
+  publicRoom(isOpen),
+  moderated(true),
+  whois,
+  isOpen ? history(toEpoch) : noHistory,
+  fullPresence,
+  privateMessages,
+  lock({ strangers: "remove" }),
+  password({ exemptDomains }),
+  invite(),
+  voice,
+  subject(toEpoch),
+];
+
 export const createMucHosts = (options: MucHostsOptions): readonly Host[] => createMeetingServices(options).hosts;
 
 export function createMeetingServices(options: MucHostsOptions): MeetingServices {
@@ -96,13 +122,14 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
     error: { condition: "not-allowed", text: "Room creation is restricted" },
     by: "service",
   });
-  const basics = (moderatedChangeable: boolean): readonly RoomFeature[] => [
+  const basics: readonly RoomFeature[] = [
     description,
     persistence,
-    publicRoom,
-    moderated(moderatedChangeable),
+    publicRoom(false),
+    moderated(false),
     whois,
-    fixedOptions,
+    noHistory,
+    fullPresence,
     privateMessages,
   ];
 
@@ -142,7 +169,7 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
       ...token,
       ...(options.owners === undefined ? [] : [ownerPolicy(options.owners)]),
       ...(options.waitForHost === true ? [waitForHost(lobby, hidden)] : []),
-      ...basics(false),
+      ...basics,
       lock({
         strangers: "admit",
         exempt: (turn, join) => lobby.exempt(turn, join),
@@ -181,7 +208,7 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
       new FloodGuard(),
       nickRule,
       holds[1],
-      ...basics(false),
+      ...basics,
       lock({ strangers: "admit", home: (room) => breakout.mainOf(room) }),
       password({ exemptDomains: services }),
       ids,
@@ -225,15 +252,23 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
     hidesRooms: true,
     mayCreate: () => undefined,
     mayEnter: (sender) => (isService(sender) ? undefined : { condition: "not-allowed" }),
-    features: [
-      ...basics(true),
-      lock({ strangers: "remove" }),
-      password({ exemptDomains: new Set([auth]) }),
-      invite(),
-      voice,
-      subject(toEpoch),
-    ],
+    features: plainFeatures(toEpoch, new Set([auth]), false),
   });
+  if (options.plain === true) {
+    const rooms = new MucService({
+      ...common,
+      domain: domains.muc,
+      name: "Rooms",
+      listed: true,
+      nickChanges: true,
+      kickResetsAffiliation: false,
+      hidesRooms: false,
+      mayCreate: (sender) =>
+        sender.kind === "remote" ? { error: { condition: "not-allowed" }, by: "service" } : undefined,
+      features: [new FloodGuard(), locking, maxUsers, ...plainFeatures(toEpoch, new Set(), true)],
+    });
+    return { hosts: [rooms, breweries], census: new Census(rooms, domain), focusHost: (inner) => inner };
+  }
   const census = new Census(meetings, domain);
   holds[0].attach(meetings);
   holds[1].attach(breakouts);

@@ -59,6 +59,7 @@ export function groupchat(
   // A message needs an id for reactions and retractions to point at; one that came without gets the room's.
   if (message.attrs["id"] === undefined) message.attrs["id"] = service.options.newId();
   room.broadcast(turn, message, (viewer) => viewer === occupant || room.hears(viewer, occupant));
+  for (const feature of service.features) feature.reflected?.(turn, room, occupant, message);
 }
 
 export function privateMessage(

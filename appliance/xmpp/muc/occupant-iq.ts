@@ -23,6 +23,10 @@ export function occupantIq(
   const from = room.occupantOf(sender);
   if (from === undefined) {
     if (answer) return turn.drop("muc-answer-from-outside");
+    const ns = stanza.getChildElements()[0]?.getNS();
+    // XEP-0045 §6.6: what an occupant can do is for occupants to ask.
+    if (ns === NS.discoInfo || ns === NS.discoItems)
+      return service.refuse(turn, stanza, { error: { condition: "bad-request" }, by: "room" });
     return service.refuse(turn, stanza, {
       error: { condition: "not-acceptable", text: "You are not currently connected to this room" },
       by: "room",

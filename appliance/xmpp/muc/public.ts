@@ -1,5 +1,6 @@
 /**
- * Whether a room shows in the service's list: `muc#roomconfig_publicroom`, XEP-0045 §4.2 hidden and public rooms. Rooms start hidden.
+ * Whether a room shows in the service's list: `muc#roomconfig_publicroom`, XEP-0045 §4.2 hidden and public rooms. Meetings
+ * start hidden.
  */
 import { formBoolean } from "./data-form.ts";
 import type { RoomFeature } from "./feature.ts";
@@ -7,11 +8,13 @@ import type { Room } from "./room.ts";
 import { RoomSlot } from "./slot.ts";
 
 const FIELD = "muc#roomconfig_publicroom";
-const slot = new RoomSlot<boolean>(() => false);
+/** Undefined: as rooms of the service start. */
+const slot = new RoomSlot<boolean | undefined>(() => undefined);
 
-export const isPublic = (room: Room): boolean => slot.of(room);
+/** `initially`: whether rooms start public. */
+export const isPublic = (room: Room, initially: boolean): boolean => slot.of(room) ?? initially;
 
-export const publicRoom: RoomFeature = {
+export const publicRoom = (initially: boolean): RoomFeature => ({
   configFields: (room) => ({
     section: "information",
     fields: [
@@ -20,16 +23,16 @@ export const publicRoom: RoomFeature = {
         name: FIELD,
         label: "Include room information in public lists",
         description: "Lets people find the room",
-        values: [slot.of(room) ? "1" : "0"],
+        values: [isPublic(room, initially) ? "1" : "0"],
       },
     ],
   }),
   checkConfig: (_room, values) => (formBoolean(values, FIELD) === "bad" ? { condition: "bad-request" } : undefined),
   applyConfig(_turn, room, values) {
     const wanted = formBoolean(values, FIELD);
-    if (typeof wanted !== "boolean" || wanted === slot.of(room)) return { changed: false };
+    if (typeof wanted !== "boolean" || wanted === isPublic(room, initially)) return { changed: false };
     slot.set(room, wanted);
     return { changed: true };
   },
-  roomInfo: (room) => ({ features: [slot.of(room) ? "muc_public" : "muc_hidden"] }),
-};
+  roomInfo: (room) => ({ features: [isPublic(room, initially) ? "muc_public" : "muc_hidden"] }),
+});

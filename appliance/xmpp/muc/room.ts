@@ -110,7 +110,7 @@ export class Room {
     const codes = [...(creates ? [201] : []), ...(this.publicAddresses ? [100] : [])];
     this.selfPresence(turn, occupant, codes, creates ? "created" : "joined");
     for (const feature of this.features) feature.joined?.(turn, this, occupant);
-    for (const feature of this.features) feature.welcome?.(turn, this, occupant);
+    for (const feature of this.features) feature.welcome?.(turn, this, occupant, presence);
     return occupant;
   }
 
@@ -122,7 +122,7 @@ export class Room {
     this.presenceToOthers(turn, occupant);
     this.selfPresence(turn, occupant, this.publicAddresses ? [100] : [], "joined");
     for (const feature of this.features) feature.presenceChanged?.(turn, this, occupant);
-    for (const feature of this.features) feature.welcome?.(turn, this, occupant);
+    for (const feature of this.features) feature.welcome?.(turn, this, occupant, presence);
   }
 
   /** A new presence of somebody inside (signaling.md 3.1: forwarded to all, the sender included). */
