@@ -54,8 +54,6 @@ export class Bridge {
   responding = true;
   nextHealthCheck: Millis;
   retried = false;
-  /** Participants of all conferences, as this focus placed them. */
-  endpoints = 0;
   readonly #recent: Millis[] = [];
 
   constructor(jid: string, now: Millis) {

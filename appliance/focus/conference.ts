@@ -9,16 +9,16 @@ import { NS } from "../wire/namespaces.ts";
 import { type EndpointSources, NO_SOURCES } from "../wire/sources.ts";
 import { type Element, xml } from "../wire/xml.ts";
 import { AvModeration } from "./av-moderation.ts";
-import { type AllocationOutcome, BridgeSession } from "./bridge-session.ts";
+import type { AllocationOutcome, BridgeSession } from "./bridge-session.ts";
 import type { Bridge, Selection } from "./bridges.ts";
 import { ChatRoom, type RoomConfiguration } from "./chat-room.ts";
 import { FEATURE, offeredDescription } from "./codecs.ts";
+import { ConferenceBridges } from "./conference-bridges.ts";
 import type { FocusContext } from "./context.ts";
 import { isJibri, isJigasi, isModerator, type Member } from "./member.ts";
 import { offerElement } from "./offer.ts";
+import { Ownership } from "./ownership.ts";
 import { Participant } from "./participant.ts";
-import { RelayMesh } from "./relays.ts";
-import { ownerCandidate } from "./role-election.ts";
 import { NO_METADATA, type RoomMetadata } from "./room-metadata.ts";
 import { PublicSources, signalSources, usesJson } from "./source-signaling.ts";
 import { ConferenceSources } from "./sources.ts";
@@ -30,7 +30,6 @@ export interface ConferenceEvents {
   ended(now: Millis, conference: Conference, reason: string): void;
   /** Something of a member that other rooms mirror. */
   memberChanged(now: Millis, conference: Conference, member: Member): void;
-  memberLeft(now: Millis, conference: Conference, member: Member): void;
 }
 
 /** What the first conference request said (signaling.md 2.1). */
@@ -40,17 +39,10 @@ export interface ConferenceOptions {
   readonly rtcstats: boolean;
 }
 
-/** Between bridges everything passes that anybody may be offered. */
-const ALL_FEATURES: ReadonlySet<string> = new Set(Object.values(FEATURE));
-
 type Name = "empty" | "alone" | "signal" | "invite";
 
 const INVITE_RETRY_MS = 2_000;
 const MAX_INVITE_FAILURES = 3;
-/** Failures of bridge sessions that are nobody's fault, before the bridge is blamed. */
-const MAX_FAILURES = 3;
-const FAILURE_WINDOW_MS = 60_000;
-const MAX_AUTHENTICATED = 5_000;
 /** Larger conferences hear of source changes in batches: participants → ms. */
 const SIGNAL_DELAYS: readonly (readonly [number, number])[] = [
   [200, 2_000],
@@ -67,19 +59,16 @@ export class Conference {
   readonly avModeration = new AvModeration();
   metadata: RoomMetadata = NO_METADATA;
   configuration: RoomConfiguration = { meetingId: undefined, isBreakout: false, mainRoom: undefined };
-  meetingId: string;
   readonly started: Millis;
-  /** Users that are owners here, by bare JID: what breakout rooms mirror. */
-  readonly owners = new Set<string>();
+  readonly bridges: ConferenceBridges;
+  readonly ownership: Ownership;
   /** Further children of our presence, by their owner's name (recording status and the like). */
   readonly presenceParts = new Map<string, readonly Element[]>();
   readonly #events: ConferenceEvents;
   readonly #publicSources: PublicSources;
-  readonly #sessions = new Map<Bridge, BridgeSession>();
-  readonly #relays: RelayMesh;
   readonly #deadlines = new Deadlines<Name>();
-  #bridgeCount: number | undefined;
-  #bridgeNotAvailable = false;
+  /** What a moderator's presence says, where no component does (signaling.md 5.3 c). */
+  #presenceStartMuted = { audio: false, video: false };
   #sourcesDirty = false;
   #presenceDirty = false;
   #ended = false;
@@ -89,17 +78,11 @@ export class Conference {
     this.options = options;
     this.#events = events;
     this.started = now;
-    this.meetingId = context.random.uuid();
     this.sources = new ConferenceSources({
       ssrcs: context.settings.maxSsrcsPerParticipant,
       groups: context.settings.maxSsrcGroupsPerParticipant,
     });
     this.#publicSources = new PublicSources(this.sources);
-    this.#relays = new RelayMesh({
-      audio: offeredDescription("audio", ALL_FEATURES, context.settings.codecs),
-      video: offeredDescription("video", ALL_FEATURES, context.settings.codecs),
-      sctp: context.settings.sctp !== "off",
-    });
     this.room = new ChatRoom(jid, context, {
       ready: (at, configuration) => this.#ready(at, configuration),
       gone: (at, reason) => this.end(at, reason),
@@ -107,6 +90,20 @@ export class Conference {
       memberChanged: (at, member, before) => this.#memberChanged(at, member, before),
       memberLeft: (at, member) => this.#memberLeft(at, member),
     });
+    this.bridges = new ConferenceBridges(context, jid, options.rtcstats, {
+      select: (at, selection) => events.selectBridge(at, this, selection),
+      blame: (at, bridge, reason) => events.bridgeFailed(at, bridge, reason),
+      over: (at, session) => this.#sessionOver(at, session),
+      endpointLost: (at, id) => this.#endpointLost(at, id),
+      changed: () => {
+        this.#presenceDirty = true;
+      },
+    });
+    // Where people log in, whoever has logged in is owner.
+    this.ownership = new Ownership(
+      this.room,
+      context.settings.autoOwner && context.settings.authentication === undefined,
+    );
   }
 
   get jid(): string {
@@ -115,10 +112,6 @@ export class Conference {
 
   get ended(): boolean {
     return this.#ended;
-  }
-
-  get sessions(): ReadonlyMap<Bridge, BridgeSession> {
-    return this.#sessions;
   }
 
   start(now: Millis): void {
@@ -131,26 +124,20 @@ export class Conference {
       this.#deadlines.set("empty", later(now, this.context.settings.initialTimeout));
   }
 
-  /** An authenticated user asked: he is owner as soon as he is here (signaling.md 3.5). */
-  authenticate(now: Millis, jid: string): void {
-    const user = jid.split("/")[0] ?? jid;
-    if (this.#authenticated.size < MAX_AUTHENTICATED) this.#authenticated.add(user);
-    for (const { member } of this.participants.values()) this.#grantAuthenticated(now, member);
+  /** An authenticated user asked. */
+  authenticated(now: Millis, jid: string): void {
+    this.ownership.authenticated(now, jid, this.members);
   }
 
-  #grantAuthenticated(now: Millis, member: Member): void {
-    const user = member.realJid?.split("/")[0];
-    if (user !== undefined && this.#authenticated.has(user) && member.affiliation !== "owner")
-      this.room.grantOwner(now, member);
+  get members(): Member[] {
+    return [...this.participants.values()].map((each) => each.member);
   }
-  readonly #authenticated = new Set<string>();
 
   /** Leaves the room and frees the bridges. */
   end(now: Millis, reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    for (const session of this.#sessions.values()) session.end(now);
-    this.#sessions.clear();
+    this.bridges.endAll(now);
     this.participants.clear();
     this.room.leave();
     this.context.outbox.log("info", "conference ended", { conference: this.jid, cause: reason });
@@ -175,7 +162,7 @@ export class Conference {
   /** Called after every input: what changed is told once. */
   flush(now: Millis): void {
     if (this.#ended) return;
-    this.#relays.sync(now, [...this.#sessions.values()], (id) => this.sources.of(id));
+    this.bridges.sync(now, (id) => this.sources.of(id));
     if (this.#sourcesDirty) this.#scheduleSignal(now);
     if (!this.#presenceDirty) return;
     this.#presenceDirty = false;
@@ -207,8 +194,7 @@ export class Conference {
   #invite(now: Millis, participant: Participant): void {
     const { features, id } = participant;
     if (participant.state !== "idle" || features === undefined) return;
-    const session = this.#sessionFor(now, participant);
-    this.#setBridgeNotAvailable(session === undefined);
+    const session = this.bridges.choose(now, participant.member.region);
     if (session === undefined) return;
     const { settings } = this.context;
     const attempt = ++participant.attempt;
@@ -306,13 +292,7 @@ export class Conference {
       this.sources.removeAll(participant.id);
       this.sourcesChanged();
     }
-    if (free && bridge !== undefined) this.#release(now, bridge, participant.id);
-  }
-
-  /** Frees an endpoint. With its last one a bridge forgets the conference, so the session ends as a whole. */
-  #release(now: Millis, session: BridgeSession, id: string): void {
-    if (session.endpoints.size === 1 && session.endpoints.has(id)) this.#endSession(now, session);
-    else session.expire(now, [id]);
+    if (free && bridge !== undefined) this.bridges.release(now, bridge, participant.id);
   }
 
   /** Tells the participant that its session is over. */
@@ -342,102 +322,31 @@ export class Conference {
 
   // Bridges ----------------------------------------------------------------------------------------------------------
 
-  /** The bridge is not to be used any more: everybody on it moves. */
-  bridgeLost(now: Millis, bridge: Bridge): void {
-    const session = this.#sessions.get(bridge);
-    if (session === undefined) return;
-    session.abandon();
-    this.#moveAll(now, session);
-  }
-
   /** A place may have become free for those who had none. */
   bridgeAvailable(now: Millis): void {
-    if (this.#bridgeNotAvailable) this.inviteAll(now);
+    if (this.bridges.unavailable) this.inviteAll(now);
   }
 
   /** Everybody of a session gets a new one, elsewhere or in the same place. */
-  #moveAll(now: Millis, session: BridgeSession): void {
-    if (this.#sessions.get(session.bridge) === session) this.#sessions.delete(session.bridge);
-    let moved = 0;
+  #sessionOver(now: Millis, session: BridgeSession): void {
     for (const participant of this.participants.values()) {
       if (participant.bridge !== session) continue;
-      moved++;
+      this.context.stats.participantsMoved++;
       this.terminate(now, participant, "success", "moving to another bridge");
       participant.endSession();
       participant.state = "idle";
       this.sources.removeAll(participant.id);
     }
-    this.context.stats.participantsMoved += moved;
-    this.context.stats.bridgesRemoved++;
     this.sourcesChanged();
-    this.#countBridges();
     this.inviteAll(now);
   }
 
-  #sessionFor(now: Millis, participant: Participant): BridgeSession | undefined {
-    const used = new Map<Bridge, number>();
-    for (const [bridge, session] of this.#sessions) used.set(bridge, session.endpoints.size);
-    const bridge = this.#events.selectBridge(now, this, { used, region: participant.member.region });
-    if (bridge === undefined) return undefined;
-    const existing = this.#sessions.get(bridge);
-    if (existing !== undefined) return existing;
-    const session = new BridgeSession(
-      this.context,
-      {
-        failed: (at, failed, reason, blame) => {
-          this.context.outbox.log("warn", "bridge session failed", {
-            conference: this.jid,
-            bridge: failed.bridge.id,
-            cause: reason,
-          });
-          // Blaming comes back to us as bridgeLost, as to every other conference on that bridge.
-          if (blame || this.#failsTooOften(at)) this.#events.bridgeFailed(at, failed.bridge, reason);
-          else this.#moveAll(at, failed);
-        },
-        meetingTaken: (at, taken) => {
-          // An earlier focus's conference of this room is still on the bridge: ours gets a name of its own.
-          this.meetingId = this.context.random.uuid();
-          this.#moveAll(at, taken);
-        },
-        endpointLost: (at, _, id) => {
-          const lost = this.participants.get(id);
-          if (lost === undefined) return;
-          this.terminate(at, lost, "success", "the bridge lost the endpoint");
-          this.closeSession(at, lost, false);
-          this.inviteAll(at);
-        },
-      },
-      bridge,
-      { id: this.meetingId, room: this.jid, rtcstats: this.options.rtcstats },
-    );
-    this.#sessions.set(bridge, session);
-    this.#countBridges();
-    return session;
-  }
-
-  /** A session that fails again and again would be made again and again. */
-  #failsTooOften(now: Millis): boolean {
-    this.#failures = [...this.#failures.filter((at) => now - at < FAILURE_WINDOW_MS), now];
-    return this.#failures.length > MAX_FAILURES;
-  }
-  #failures: readonly Millis[] = [];
-
-  #endSession(now: Millis, session: BridgeSession): void {
-    session.end(now);
-    if (this.#sessions.get(session.bridge) === session) this.#sessions.delete(session.bridge);
-    this.#countBridges();
-  }
-
-  #countBridges(): void {
-    this.#bridgeCount = this.#sessions.size;
-    this.#presenceDirty = true;
-  }
-
-  #setBridgeNotAvailable(value: boolean): void {
-    if (this.#bridgeNotAvailable === value) return;
-    this.#bridgeNotAvailable = value;
-    this.#presenceDirty = true;
-    if (value) this.context.outbox.log("warn", "no bridge available", { conference: this.jid });
+  #endpointLost(now: Millis, id: string): void {
+    const lost = this.participants.get(id);
+    if (lost === undefined) return;
+    this.terminate(now, lost, "success", "the bridge lost the endpoint");
+    this.closeSession(now, lost, false);
+    this.inviteAll(now);
   }
 
   #offersSctp(participant: Participant): boolean {
@@ -450,7 +359,7 @@ export class Conference {
 
   #ready(now: Millis, configuration: RoomConfiguration): void {
     this.configuration = configuration;
-    if (configuration.meetingId !== undefined) this.meetingId = configuration.meetingId;
+    if (configuration.meetingId !== undefined) this.bridges.meetingId = configuration.meetingId;
     this.#deadlines.set("empty", later(now, this.context.settings.initialTimeout));
     this.room.publish(this.#presence());
     this.context.outbox.log("info", "conference started", { conference: this.jid });
@@ -463,10 +372,8 @@ export class Conference {
     const participant = new Participant(member, now);
     this.participants.set(member.nick, participant);
     this.context.stats.participantsTotal++;
-    this.#rememberOwner(member);
-    this.#events.memberChanged(now, this, member);
-    this.#grantAuthenticated(now, member);
-    this.electOwner(now);
+    if (member.sendsAudio || member.sendsVideo) this.#presenceDirty = true;
+    this.#seen(now, member);
     this.context.caps.features(now, member, (at, features) => {
       if (this.participants.get(member.nick) !== participant) return;
       participant.features = new Set([...features, ...participant.member.features]);
@@ -479,11 +386,20 @@ export class Conference {
     const participant = this.participants.get(member.nick);
     if (participant === undefined) return;
     participant.member = member;
-    this.#rememberOwner(member);
     if (member.sendsAudio !== before.sendsAudio || member.sendsVideo !== before.sendsVideo) this.#presenceDirty = true;
     if (isModerator(member) !== isModerator(before)) this.applyForceMute(now);
+    this.#seen(now, member);
+  }
+
+  #seen(now: Millis, member: Member): void {
+    if (isModerator(member) && member.startMuted !== undefined) this.#presenceStartMuted = member.startMuted;
+    this.ownership.seen(now, member);
     this.#events.memberChanged(now, this, member);
-    this.electOwner(now);
+    this.#elect(now);
+  }
+
+  #elect(now: Millis): void {
+    if (!this.configuration.isBreakout && !this.#ended) this.ownership.elect(now, this.members);
   }
 
   #memberLeft(now: Millis, member: Member): void {
@@ -494,35 +410,15 @@ export class Conference {
     this.sourcesChanged();
     const bridge = participant.bridge;
     participant.endSession();
-    if (bridge !== undefined) this.#release(now, bridge, member.nick);
-    this.#events.memberLeft(now, this, member);
+    if (bridge !== undefined) this.bridges.release(now, bridge, member.nick);
     if (this.participants.size === 0) {
       this.end(now, "everybody left");
       return;
     }
     if (this.participants.size < this.minimum && !this.#deadlines.has("alone"))
       this.#deadlines.set("alone", later(now, this.context.settings.singleParticipantTimeout));
-    this.electOwner(now);
+    this.#elect(now);
   }
-
-  #rememberOwner(member: Member): void {
-    const bare = member.realJid?.split("/")[0];
-    if (bare === undefined) return;
-    if (member.affiliation === "owner") this.owners.add(bare);
-    else this.owners.delete(bare);
-  }
-
-  /** Auto owner, signaling.md 3.5; breakout rooms mirror their main room instead. */
-  electOwner(now: Millis): void {
-    if (!this.context.settings.autoOwner || this.context.settings.authentication !== undefined) return;
-    if (this.configuration.isBreakout || this.#ended) return;
-    const candidate = ownerCandidate([...this.participants.values()].map((each) => each.member));
-    if (candidate === undefined || this.#electing === candidate.occupantJid) return;
-    this.#electing = candidate.occupantJid;
-    this.room.grantOwner(now, candidate);
-  }
-  /** Whom ownership was granted to whose new presence has not come yet. */
-  #electing: string | undefined;
 
   #expireAlone(now: Millis): void {
     if (this.participants.size >= this.minimum) return;
@@ -533,8 +429,8 @@ export class Conference {
       participant.state = "idle";
       this.sources.removeAll(participant.id);
     }
-    for (const session of [...this.#sessions.values()]) this.#endSession(now, session);
-    this.#setBridgeNotAvailable(false);
+    this.bridges.endAll(now);
+    this.bridges.setUnavailable(false);
     this.sourcesChanged();
   }
 
@@ -545,13 +441,13 @@ export class Conference {
     const { settings } = this.context;
     return [
       ...[...this.presenceParts.values()].flat(),
-      ...(this.#bridgeNotAvailable ? [xml("bridgeNotAvailable", { xmlns: NS.focus })] : []),
+      ...(this.bridges.unavailable ? [xml("bridgeNotAvailable", { xmlns: NS.focus })] : []),
       xml("versions", { xmlns: NS.jitmeet }, xml("component", { name: "focus" }, settings.version)),
       xml(
         "conference-properties",
         { xmlns: NS.focus },
         property("support-terminate-restart", true),
-        ...(this.#bridgeCount === undefined ? [] : [property("bridge-count", this.#bridgeCount)]),
+        ...(this.bridges.count === undefined ? [] : [property("bridge-count", this.bridges.count)]),
         ...(this.audioLimitReached ? [property("audio-limit-reached", true)] : []),
         ...(this.videoLimitReached ? [property("video-limit-reached", true)] : []),
       ),
@@ -590,7 +486,7 @@ export class Conference {
 
   #startMuted(participant: Participant): { audio: boolean; video: boolean } {
     const { startAudioMuted, startVideoMuted } = this.options;
-    const { startMuted } = this.metadata;
+    const startMuted = this.metadata === NO_METADATA ? this.#presenceStartMuted : this.metadata.startMuted;
     const place = [...this.participants.keys()].indexOf(participant.id) + 1;
     return {
       audio: startMuted.audio || (startAudioMuted !== undefined && place > startAudioMuted),

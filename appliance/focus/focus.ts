@@ -94,7 +94,7 @@ export class Focus {
     };
     this.bridges = new Bridges(settings.bridges, this.#outbox, this.#requests, {
       lost: (now, bridge) => {
-        for (const conference of [...this.#conferences.values()]) conference.bridgeLost(now, bridge);
+        for (const conference of [...this.#conferences.values()]) conference.bridges.lost(now, bridge);
       },
       available: (now) => {
         for (const conference of [...this.#conferences.values()]) conference.bridgeAvailable(now);
@@ -405,7 +405,7 @@ export class Focus {
         rtcstats: request.properties.get("rtcstatsEnabled") !== "false",
       });
     const authenticated = authentication?.kind === "authenticated" ? authentication : undefined;
-    if (authenticated !== undefined && requester !== undefined) conference.authenticate(now, requester);
+    if (authenticated !== undefined && requester !== undefined) conference.authenticated(now, requester);
     const reply = (ready: boolean): void =>
       answer({
         kind: "ready",
@@ -449,7 +449,6 @@ export class Focus {
         this.#ended(each, reason);
       },
       memberChanged: (at, each, member) => this.#mirrorOwners(at, each, member),
-      memberLeft: () => {},
     });
     this.#conferences.set(room, conference);
     this.stats.conferencesCreated++;
@@ -459,9 +458,9 @@ export class Focus {
 
   #ended(conference: Conference, reason: string): void {
     if (this.#conferences.get(conference.jid) === conference) this.#conferences.delete(conference.jid);
-    if (conference.owners.size > 0) {
+    if (conference.ownership.owners.size > 0) {
       this.#formerOwners.delete(conference.jid);
-      this.#formerOwners.set(conference.jid, conference.owners);
+      this.#formerOwners.set(conference.jid, conference.ownership.owners);
       const oldest = this.#formerOwners.keys().next();
       if (this.#formerOwners.size > MAX_REMEMBERED_OWNERS && oldest.done !== true)
         this.#formerOwners.delete(oldest.value);
@@ -484,7 +483,7 @@ export class Focus {
     if (user === undefined) return;
     if (conference.configuration.isBreakout) {
       const main = conference.configuration.mainRoom ?? "";
-      const owners = this.#conferences.get(main)?.owners ?? this.#formerOwners.get(main);
+      const owners = this.#conferences.get(main)?.ownership.owners ?? this.#formerOwners.get(main);
       if (owners?.has(user) === true && member.affiliation !== "owner") conference.room.grantOwner(now, member);
       return;
     }
@@ -492,7 +491,7 @@ export class Focus {
       if (breakout.configuration.mainRoom !== conference.jid) continue;
       for (const { member: there } of breakout.participants.values()) {
         if (there.realJid?.split("/")[0] !== user) continue;
-        const owner = conference.owners.has(user);
+        const owner = conference.ownership.owners.has(user);
         if (owner && there.affiliation !== "owner") breakout.room.grantOwner(now, there);
         else if (!owner && there.affiliation === "owner") breakout.room.revokeOwner(now, there);
       }
@@ -523,7 +522,7 @@ export class Focus {
 
   /** Endpoints of a conference on a bridge, in the order they came. */
   endpointsOn(room: string, bridge: Bridge): string[] {
-    return [...(this.#conferences.get(room)?.sessions.get(bridge)?.endpoints ?? [])];
+    return [...(this.#conferences.get(room)?.bridges.sessions.get(bridge)?.endpoints ?? [])];
   }
 
   /** Which of these endpoints a move would really take away from the bridge: all of the conference's where it cannot be split, none where no other bridge is. */

@@ -106,7 +106,9 @@ export async function startHttp(
     .get("/rtcstats", () => {
       const now = backend.now();
       const conferences = [...focus.conferences.values()].filter((each) => each.options.rtcstats);
-      return json(Object.fromEntries(conferences.map((each) => [each.meetingId, describeConference(each, now)])));
+      return json(
+        Object.fromEntries(conferences.map((each) => [each.bridges.meetingId, describeConference(each, now)])),
+      );
     })
     .get("/move-endpoints/move-endpoint", ({ query }) => reply(admin.moveEndpoint(backend.now(), query)))
     .get("/move-endpoints/move-endpoints", ({ query }) => reply(admin.moveEndpoints(backend.now(), query)))

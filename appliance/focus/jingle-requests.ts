@@ -203,7 +203,7 @@ function terminate(
     participant.state = "out";
     return "result";
   }
-  if (!participant.mayRestart(now)) {
+  if (!participant.mayRestart(now, "session")) {
     stats.restartsRateLimited++;
     participant.state = "out";
     return { condition: "resource-constraint", type: "wait", text: "rate-limited" };
@@ -230,7 +230,8 @@ function sessionInfo(
   if (named?.iceRestart !== true) return { condition: "feature-not-implemented" };
   if (named.id !== session.bridge.id) return { condition: "item-not-found", text: "No such bridge session" };
   if (!context.settings.iceRestart) return { condition: "feature-not-implemented" };
-  if (!participant.mayRestart(now)) return { condition: "resource-constraint", type: "wait", text: "rate-limited" };
+  if (!participant.mayRestart(now, "ice"))
+    return { condition: "resource-constraint", type: "wait", text: "rate-limited" };
   const { sid } = session;
   session.bridge.iceRestart(now, participant.id, participant.member.statsId, (at, transport) => {
     if (transport === undefined || participant.session?.sid !== sid) {

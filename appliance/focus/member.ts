@@ -24,8 +24,6 @@ export interface Member {
   readonly sendsVideo: boolean;
   /** `startmuted` of a moderator's presence, signaling.md 5.3 (c). */
   readonly startMuted: { readonly audio: boolean; readonly video: boolean } | undefined;
-  /** `session_id` of a recorder. */
-  readonly jibriSessionId: string | undefined;
 }
 
 export const isModerator = (member: Member): boolean => member.role === "moderator";
@@ -65,7 +63,6 @@ export function readMember(stanza: Element, trusted: readonly string[]): Member 
       startMuted === undefined
         ? undefined
         : { audio: attr(startMuted, "audio") === "true", video: attr(startMuted, "video") === "true" },
-    jibriSessionId: childText(stanza, "session_id"),
   };
 }
 

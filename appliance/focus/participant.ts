@@ -48,7 +48,7 @@ export class Participant {
   readonly joined: Millis;
   inviteFailures = 0;
   #ended: string[] = [];
-  #restarts: Millis[] = [];
+  readonly #restarts: { session: Millis[]; ice: Millis[] } = { session: [], ice: [] };
 
   constructor(member: Member, joined: Millis) {
     this.member = member;
@@ -84,13 +84,13 @@ export class Participant {
     return this.#ended.includes(sid);
   }
 
-  /** Whether one more restart is within the limits; counts it if so. */
-  mayRestart(now: Millis): boolean {
-    this.#restarts = this.#restarts.filter((at) => now - at < 60_000);
-    const last = this.#restarts.at(-1);
-    if (this.#restarts.length >= RESTARTS_PER_MINUTE || (last !== undefined && now - last < RESTART_GAP_MS))
-      return false;
-    this.#restarts.push(now);
+  /** Whether one more restart is within the limits; counts it if so. Those of ICE alone and of whole sessions count apart: one is the other's fallback. */
+  mayRestart(now: Millis, kind: "session" | "ice"): boolean {
+    const recent = this.#restarts[kind].filter((at) => now - at < 60_000);
+    this.#restarts[kind] = recent;
+    const last = recent.at(-1);
+    if (recent.length >= RESTARTS_PER_MINUTE || (last !== undefined && now - last < RESTART_GAP_MS)) return false;
+    recent.push(now);
     return true;
   }
 }

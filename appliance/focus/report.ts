@@ -177,7 +177,10 @@ function metricsOf(focus: Focus, now: Millis): Metric[] {
 }
 
 const endpointsOn = (focus: Focus, bridge: Bridge): number =>
-  [...focus.conferences.values()].reduce((sum, each) => sum + (each.sessions.get(bridge)?.endpoints.size ?? 0), 0);
+  [...focus.conferences.values()].reduce(
+    (sum, each) => sum + (each.bridges.sessions.get(bridge)?.endpoints.size ?? 0),
+    0,
+  );
 
 const escapeLabel = (value: string): string =>
   value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
@@ -257,7 +260,7 @@ export function describeConference(conference: Conference, now: Millis): Record<
   const { options, avModeration } = conference;
   return {
     name: conference.jid,
-    meeting_id: conference.meetingId,
+    meeting_id: conference.bridges.meetingId,
     age_seconds: Math.round((now - conference.started) / 1000),
     config: {
       rtcstatsEnabled: options.rtcstats,
@@ -265,7 +268,7 @@ export function describeConference(conference: Conference, now: Millis): Record<
       startVideoMuted: options.startVideoMuted ?? null,
     },
     av_moderation: { audio: avModeration.enabled("audio"), video: avModeration.enabled("video") },
-    colibri_session_manager: [...conference.sessions].map(([bridge, session]) => ({
+    colibri_session_manager: [...conference.bridges.sessions].map(([bridge, session]) => ({
       bridge: bridge.jid,
       id: session.id,
       endpoints: [...session.endpoints],
