@@ -23,7 +23,7 @@ import {
 } from "./context.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Link } from "./link.ts";
-import type { MediaEvent, MediaSocket, Path } from "./media-commands.ts";
+import type { MediaEvent, MediaSocket, Path, SourceIndex } from "./media-commands.ts";
 import type { Relay } from "./relay.ts";
 import { Shutdown } from "./shutdown.ts";
 import { collectStats, Rates, type StatValue } from "./stats.ts";
@@ -148,7 +148,11 @@ export class Bridge {
         this.#datagram(now, event.endpoint, event.path, event.bytes);
         return;
       case "levels":
-        for (const { endpoint, levels } of event.levels) {
+        for (const { endpoint, source, levels } of event.levels) {
+          if (source !== undefined) {
+            this.#heardBeyondRelay(now, source, levels);
+            continue;
+          }
           const found = this.#endpointByIndex(endpoint);
           if (found !== undefined && !found.endpoint.visitor) found.conference.heard(now, found.endpoint.id, levels);
         }
@@ -230,6 +234,15 @@ export class Bridge {
       }
     }
     link?.handleDatagram(now, path, bytes);
+  }
+
+  #heardBeyondRelay(now: Millis, index: SourceIndex, levels: readonly number[]): void {
+    for (const conference of this.#conferences.values()) {
+      const source = conference.sourceByIndex(index);
+      if (source === undefined) continue;
+      conference.heard(now, source.owner, levels);
+      return;
+    }
   }
 
   #endpointByIndex(index: number): { readonly conference: Conference; readonly endpoint: Endpoint } | undefined {

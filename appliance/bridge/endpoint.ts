@@ -106,6 +106,7 @@ export class Endpoint implements LinkOwner {
       controlling: request.transport?.iceControlling ?? false,
       sctp: this.sctp,
       ssrcRewriting: this.ssrcRewriting,
+      relay: false,
     });
   }
 

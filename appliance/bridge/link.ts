@@ -24,6 +24,7 @@ export interface LinkOptions {
   readonly controlling: boolean;
   readonly sctp: boolean;
   readonly ssrcRewriting: boolean;
+  readonly relay: boolean;
 }
 
 export class Link {
@@ -66,6 +67,7 @@ export class Link {
       endpoint: this.index,
       conference: options.conference,
       ...(options.ssrcRewriting ? { ssrcRewriting: true } : {}),
+      ...(options.relay ? { relay: true } : {}),
     });
   }
 

@@ -106,6 +106,8 @@ export type MediaCommand =
       readonly endpoint: EndpointIndex;
       readonly conference: number;
       readonly ssrcRewriting?: boolean;
+      /** Another bridge (absent: false): many people speak through it, so their levels go up per source. */
+      readonly relay?: boolean;
     }
   /** Answered by `endpoint-removed` once nothing in the loop refers to it. */
   | { readonly type: "remove-endpoint"; readonly endpoint: EndpointIndex }
@@ -196,6 +198,8 @@ export interface LayerState {
 
 export interface EndpointLevels {
   readonly endpoint: EndpointIndex;
+  /** Of a relay: which of its sources. */
+  readonly source?: SourceIndex;
   readonly levels: readonly number[];
 }
 

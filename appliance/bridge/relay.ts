@@ -71,6 +71,7 @@ export class Relay implements LinkOwner {
       controlling: request.transport?.iceControlling ?? false,
       sctp: this.sctp,
       ssrcRewriting: false,
+      relay: true,
     });
   }
 

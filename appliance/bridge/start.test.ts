@@ -291,7 +291,7 @@ test("one conference over two bridges: heard and seen across, messages too", asy
     await one.relayTo(two, { own: "box-1", other: "box-2" });
     for (const peer of [a, b]) {
       peer.say(everything);
-      peer.startMedia({ audioLevel: 40 });
+      peer.startMedia({ audioLevel: 15 });
     }
     for (const [receiver, sender] of [
       [a, b],
@@ -309,6 +309,17 @@ test("one conference over two bridges: heard and seen across, messages too", asy
     });
     await until("the message crosses", () => b.last("EndpointMessage") !== undefined);
     expect(b.last("EndpointMessage")).toMatchObject({ from: "aaaaaaaa" });
+    // Who speaks is heard on both sides.
+    for (const speaker of [b, a]) {
+      speaker.setAudioLevel(110);
+      for (const listener of [a, c])
+        await until(
+          `${listener.id} learns that ${speaker.id} speaks`,
+          () => listener.last("DominantSpeakerEndpointChangeEvent")?.dominantSpeakerEndpoint === speaker.id,
+        );
+      speaker.setAudioLevel(15);
+    }
+
     // Simulcast travels whole: over there each takes the encoding that suits it.
     c.say(everything);
     b.say({ ...everything, defaultConstraints: { maxHeight: 180 } });

@@ -7,7 +7,16 @@ import type { MediaCommand, MediaSource, Path, VideoTarget } from "../media-comm
 import { createSrtpContext } from "../transport/srtp.ts";
 import { writeAddress } from "./addresses.ts";
 import { MAX_ENDPOINTS, MAX_SOURCES } from "./bounds.ts";
-import { Conference, Endpoint, feedKey, newSourceStream, Source, type SourceStream, Taker } from "./endpoint.ts";
+import {
+  Conference,
+  Endpoint,
+  feedKey,
+  LEVELS,
+  newSourceStream,
+  Source,
+  type SourceStream,
+  Taker,
+} from "./endpoint.ts";
 import type { KeyFrames } from "./key-frames.ts";
 import { Layout } from "./layout.ts";
 import { PayloadTable } from "./payload-table.ts";
@@ -57,7 +66,7 @@ export class Commands {
         const index = command.endpoint;
         if (conference === undefined || !(index >= 0 && index < MAX_ENDPOINTS) || state.endpoints[index] !== undefined)
           return this.#refuse();
-        const endpoint = new Endpoint(index, conference, command.ssrcRewriting === true);
+        const endpoint = new Endpoint(index, conference, command.ssrcRewriting === true, command.relay === true);
         state.endpoints[index] = endpoint;
         state.endpointCount += 1;
         conference.endpoints.add(endpoint);
@@ -268,6 +277,7 @@ export class Commands {
         continue;
       }
       const source = new Source(index, endpoint, description.kind, description.name);
+      if (endpoint.relay && description.kind === "audio") source.levels = new Uint8Array(LEVELS);
       state.sources[index] = source;
       endpoint.sources.set(index, source);
       for (const [encoding, ssrcs] of description.encodings.slice(0, MAX_ENCODINGS).entries()) {

@@ -45,6 +45,9 @@ export class Source {
   askedSlotAt = Number.NEGATIVE_INFINITY;
   /** Silence packets forwarded in a row. */
   silent = 0;
+  /** Of a microphone behind a relay: its levels since they were last told. */
+  levels: Uint8Array | undefined;
+  levelCount = 0;
   layersReportedAt = Number.NEGATIVE_INFINITY;
   layersAlive = false;
 
@@ -72,6 +75,8 @@ export class Endpoint {
   readonly conference: Conference;
   /** Hears microphones only through slots (bridge.md 4.6). */
   readonly ssrcRewriting: boolean;
+  /** Another bridge. */
+  readonly relay: boolean;
   /** Incoming SSRC (as signed 32 bits) → stream. */
   readonly streams = new Map<number, SourceStream>();
   readonly sources = new Map<SourceIndex, Source>();
@@ -134,7 +139,8 @@ export class Endpoint {
   #lastSsrc = 0;
   #lastStream: SourceStream | undefined;
 
-  constructor(index: EndpointIndex, conference: Conference, ssrcRewriting: boolean) {
+  constructor(index: EndpointIndex, conference: Conference, ssrcRewriting: boolean, relay = false) {
+    this.relay = relay;
     this.index = index;
     this.conference = conference;
     this.ssrcRewriting = ssrcRewriting;

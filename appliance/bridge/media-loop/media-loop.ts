@@ -5,7 +5,7 @@
  * Order of a packet's way: address → endpoint, first byte → kind (RFC 7983), then receive-rtp.ts, receive-rtcp.ts, or consent.ts; what is none of ours goes up as
  * `datagram`, bounded.
  */
-import type { LayerState, MediaCommand, MediaStatistics } from "../media-commands.ts";
+import type { EndpointLevels, LayerState, MediaCommand, MediaStatistics } from "../media-commands.ts";
 import { isRtcp } from "../rtp/header.ts";
 import { canonicalAddress } from "../transport/address.ts";
 import { isDtls, isRtpOrRtcp, isStun } from "../transport/demux.ts";
@@ -220,9 +220,16 @@ export class MediaLoop {
 
   #levels(nowMs: number): void {
     this.#levelsAt = nowMs;
-    const levels: { endpoint: number; levels: number[] }[] = [];
+    const levels: EndpointLevels[] = [];
     for (const conference of this.state.conferences.values())
       for (const endpoint of conference.endpoints) {
+        if (endpoint.relay)
+          for (const source of endpoint.sources.values()) {
+            if (source.levelCount === 0 || source.levels === undefined) continue;
+            const heard = [...source.levels.subarray(0, source.levelCount)];
+            levels.push({ endpoint: endpoint.index, source: source.index, levels: heard });
+            source.levelCount = 0;
+          }
         if (endpoint.levelCount === 0) continue;
         levels.push({ endpoint: endpoint.index, levels: [...endpoint.levels.subarray(0, endpoint.levelCount)] });
         endpoint.levelCount = 0;

@@ -95,9 +95,11 @@ export class RtpPath {
     if (endpoint.muteAudio) return this.#skipAudio(source, packet, Drop["force-muted"]);
     if (level >= 0) {
       endpoint.loudness.hear(level, nowMs);
-      if (endpoint.levelCount === LEVELS) endpoint.levels.copyWithin(0, 1);
-      else endpoint.levelCount += 1;
-      endpoint.levels[endpoint.levelCount - 1] = level;
+      const heard = source.levels === undefined ? endpoint : source;
+      const levels = source.levels ?? endpoint.levels;
+      if (heard.levelCount === LEVELS) levels.copyWithin(0, 1);
+      else heard.levelCount += 1;
+      levels[heard.levelCount - 1] = level;
     }
     if (packet.payloadLength === 0) return this.#skipAudio(source, packet, Drop["padding-only"]);
     if (packet.audioLevel === SILENCE) {
