@@ -270,7 +270,8 @@ export class Gateway {
       type: "relay",
       url: `${this.#config.xmppHttp.replace(/^http/, "ws")}/xmpp-websocket?${this.#query(known, tenant)}`,
       subprotocol: "xmpp",
-      host: known.host,
+      // Prosody picks its host by this name, as it does for BOSH.
+      host: this.#config.domains.domain,
       maxMessageBytes: XMPP_MESSAGE_BYTES,
     };
   }
