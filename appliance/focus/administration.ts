@@ -70,7 +70,7 @@ export function administration(focus: Focus, handle: (input: FocusInput) => void
     },
 
     pins(now: Millis): unknown[] {
-      return [...focus.pins(now)].map(([conferenceId, { version, until }]) => ({
+      return [...focus.pins.current(now)].map(([conferenceId, { version, until }]) => ({
         conferenceId,
         jvbVersion: version,
         minutesLeft: Math.ceil((until - now) / 60_000),
@@ -86,7 +86,7 @@ export function administration(focus: Focus, handle: (input: FocusInput) => void
         !(minutes > 0 && minutes <= MAX_PIN_MINUTES)
       )
         return bad("conferenceId, jvbVersion and durationMinutes are required");
-      return focus.pin(now, conferenceId, jvbVersion, minutes * 60_000)
+      return focus.pins.add(now, conferenceId, jvbVersion, minutes * 60_000)
         ? { status: 200, body: "" }
         : { status: 429, body: "too many pins" };
     },
@@ -94,7 +94,7 @@ export function administration(focus: Focus, handle: (input: FocusInput) => void
     unpin(body: unknown): AdminAnswer {
       const { conferenceId } = record(body);
       if (typeof conferenceId !== "string") return bad("conferenceId is required");
-      return focus.unpin(conferenceId) ? { status: 200, body: "" } : missing("not pinned");
+      return focus.pins.remove(conferenceId) ? { status: 200, body: "" } : missing("not pinned");
     },
   };
 }

@@ -3,22 +3,19 @@
  * signaling.md 2, 3.4, 5; the place of Jicofo.
  */
 import { type Deadline, soonest } from "../deadlines.ts";
-import { later, type Millis } from "../time.ts";
+import type { Millis } from "../time.ts";
 import { NS } from "../wire/namespaces.ts";
 import { errorReply, iqResult } from "../wire/stanza.ts";
 import { attr, child, children, clone, type Element, xml } from "../wire/xml.ts";
-import { Authenticator } from "./authentication.ts";
 import { Brewery } from "./brewery.ts";
 import { type Bridge, Bridges } from "./bridges.ts";
 import { CapsCache, capsElement, ourDiscoInfo } from "./caps.ts";
 import { handleComponentMessage } from "./component-messages.ts";
 import { Conference } from "./conference.ts";
 import {
-  type ConferenceAnswer,
   type ConferenceRequest,
   conferenceHttpAnswer,
   conferenceIqAnswer,
-  countProperty,
   readConferenceIq,
 } from "./conference-request.ts";
 import type { FocusContext, FocusRandom, FocusSettings } from "./context.ts";
@@ -27,6 +24,8 @@ import { handleJingle } from "./jingle-requests.ts";
 import type { Member } from "./member.ts";
 import { handleMute, muteMedia } from "./moderation.ts";
 import { type FocusAction, Outbox, type Via } from "./outbox.ts";
+import { Pins } from "./pins.ts";
+import { Reception } from "./reception.ts";
 import { Recording } from "./recording.ts";
 import { Requests } from "./requests.ts";
 import { FocusStats } from "./stats.ts";
@@ -50,10 +49,7 @@ export type FocusInput =
   /** Leave all rooms. Media goes on until whoever follows takes over (design.md 2). */
   | { readonly kind: "stop" };
 
-type Answerer = (answer: ConferenceAnswer) => void;
-const MAX_WAITERS = 1_000;
 const MAX_REMEMBERED_OWNERS = 500;
-const MAX_PINS = 1_000;
 
 export class Focus {
   readonly settings: FocusSettings;
@@ -67,16 +63,15 @@ export class Focus {
   readonly #brewery: Brewery;
   /** All breweries: bridges, recorders, gateways. */
   readonly #breweries: readonly Brewery[];
-  readonly #authenticator: Authenticator | undefined;
+  readonly #reception: Reception;
   readonly #conferences = new Map<string, Conference>();
-  readonly #waiting = new Map<string, Answerer[]>();
   /** Addresses of the server's components by their disco type (signaling.md 7.1). */
   readonly #components = new Map<string, string>();
   /** Owners of main rooms that have ended, for their breakout rooms. */
   readonly #formerOwners = new Map<string, ReadonlySet<string>>();
   /** Rooms that were lost with the connection and are to be found again. */
   readonly #lostRooms = new Map<string, Conference["options"]>();
-  readonly #pins = new Map<string, { readonly version: string; readonly until: Millis }>();
+  readonly pins = new Pins();
   #online = false;
   #draining = false;
   #excluded: Bridge | undefined;
@@ -125,8 +120,19 @@ export class Focus {
         () => this.dialOut.clear(),
       ),
     ];
-    this.#authenticator =
-      settings.authentication === undefined ? undefined : new Authenticator(settings.authentication, random);
+    this.#reception = new Reception(this.context, {
+      closed: () =>
+        this.#draining
+          ? "shutting down"
+          : this.#conferences.size >= settings.maxConferences
+            ? "too many conferences"
+            : undefined,
+      connected: () => this.#online,
+      isBreakout: (domain) =>
+        domain === (this.#components.get("breakout_rooms") ?? `breakout.${settings.domains.domain}`),
+      conference: (room) => this.#conferences.get(room),
+      create: (now, room, options) => this.#create(now, room, options),
+    });
   }
 
   #further(jid: string | undefined, occupant: (now: Millis, presence: Element) => void, lost: () => void): Brewery[] {
@@ -181,7 +187,7 @@ export class Focus {
         this.#stanza(now, input.stanza, input.via);
         break;
       case "http-conference-request":
-        this.#request(now, input.request, undefined, (answer) =>
+        this.#reception.request(now, input.request, undefined, (answer) =>
           this.#outbox.answerHttp(input.token, conferenceHttpAnswer(answer)),
         );
         break;
@@ -289,27 +295,14 @@ export class Focus {
     const requester = via === "client" && from.startsWith(proxy) ? from.slice(proxy.length) : from;
     const name = payload.getName();
     if (name === "conference" && type === "set") {
-      this.#request(now, readConferenceIq(payload), requester, (answer) =>
+      this.#reception.request(now, readConferenceIq(payload), requester, (answer) =>
         this.#outbox.send(conferenceIqAnswer(iq, answer), via),
       );
       return;
     }
-    const authenticator = this.#authenticator;
-    if (name === "login-url" && type === "get" && authenticator?.settings.loginUrl !== undefined) {
-      const url = authenticator.settings.loginUrl.replaceAll("{room}", encodeURIComponent(attr(payload, "room") ?? ""));
-      this.#outbox.send(iqResult(iq, xml("login-url", { xmlns: NS.focus, url })), via);
-      return;
-    }
-    if (name === "logout" && type === "set" && authenticator !== undefined) {
-      if (!authenticator.logout(attr(payload, "session-id"))) {
-        this.#outbox.send(
-          errorReply(iq, { condition: "not-acceptable", extra: [xml("session-invalid", { xmlns: NS.focus })] }),
-          via,
-        );
-        return;
-      }
-      const url = authenticator.settings.logoutUrl;
-      this.#outbox.send(iqResult(iq, xml("logout", { xmlns: NS.focus, "logout-url": url })), via);
+    const login = this.#reception.loginRequest(iq, payload, type);
+    if (login !== undefined) {
+      this.#outbox.send(login, via);
       return;
     }
     this.#outbox.send(errorReply(iq, { condition: "feature-not-implemented" }, clone(payload)), via);
@@ -363,87 +356,12 @@ export class Focus {
 
   // Conferences ------------------------------------------------------------------------------------------------------
 
-  #request(now: Millis, request: ConferenceRequest, requester: string | undefined, answer: Answerer): void {
-    const { room } = request;
-    this.stats.conferenceRequests++;
-    if (room === undefined) {
-      answer({ kind: "bad-request", text: "no room" });
-      return;
-    }
-    const domain = room.slice(room.indexOf("@") + 1);
-    const breakout = this.#isBreakout(domain);
-    if (domain !== this.settings.domains.muc && !breakout) {
-      answer({ kind: "bad-request", text: "not a room of this server" });
-      return;
-    }
-    const existing = this.#conferences.get(room);
-    const authentication =
-      this.#authenticator === undefined || breakout
-        ? undefined
-        : this.#authenticator.authenticate(now, requester, request.machineUid, request.sessionId);
-    if (authentication?.kind === "invalid-session" || authentication?.kind === "not-acceptable") {
-      answer({ kind: authentication.kind });
-      return;
-    }
-    if (authentication?.kind === "guest" && existing === undefined) {
-      answer({ kind: "not-authorized" });
-      return;
-    }
-    if (!this.#online) {
-      answer({ kind: "failed", text: "the focus is not connected" });
-      return;
-    }
-    if (existing === undefined && (this.#draining || this.#conferences.size >= this.settings.maxConferences)) {
-      answer({ kind: "failed", text: this.#draining ? "shutting down" : "too many conferences" });
-      return;
-    }
-    const conference =
-      existing ??
-      this.#create(now, room, {
-        startAudioMuted: countProperty(request, "startAudioMuted"),
-        startVideoMuted: countProperty(request, "startVideoMuted"),
-        rtcstats: request.properties.get("rtcstatsEnabled") !== "false",
-      });
-    const authenticated = authentication?.kind === "authenticated" ? authentication : undefined;
-    if (authenticated !== undefined && requester !== undefined) conference.authenticated(now, requester);
-    const reply = (ready: boolean): void =>
-      answer({
-        kind: "ready",
-        room,
-        ready,
-        focusJid: this.settings.focusJid,
-        sessionId: authenticated?.sessionId,
-        identity: authenticated?.identity,
-        properties: [
-          ["authentication", String(this.#authenticator !== undefined)],
-          ...(this.#authenticator?.settings.kind === "jwt" ? [["externalAuth", "true"] as const] : []),
-          ["visitors-supported", "false"],
-        ],
-      });
-    if (conference.room.ready) {
-      conference.requested(now);
-      reply(true);
-      return;
-    }
-    const waiting = this.#waiting.get(room) ?? [];
-    if (waiting.length >= MAX_WAITERS) {
-      reply(false); // asks again after a second
-      return;
-    }
-    waiting.push((outcome) => (outcome.kind === "ready" ? reply(true) : answer(outcome)));
-    this.#waiting.set(room, waiting);
-  }
-
-  #isBreakout(domain: string): boolean {
-    return domain === (this.#components.get("breakout_rooms") ?? `breakout.${this.settings.domains.domain}`);
-  }
-
   #create(now: Millis, room: string, options: Conference["options"]): Conference {
     const conference = new Conference(now, room, this.context, options, {
       selectBridge: (at, each, selection) =>
-        this.bridges.select(at, { ...selection, pinned: this.#pinned(at, each.jid), exclude: this.#excluded }),
+        this.bridges.select(at, { ...selection, pinned: this.pins.version(at, each.jid), exclude: this.#excluded }),
       bridgeFailed: (at, bridge, reason) => this.bridges.failed(at, bridge, reason),
-      ready: (_, each) => this.#answerWaiting(each.jid, true, ""),
+      ready: (_, each) => this.#reception.settled(each.jid, undefined),
       ended: (at, each, reason) => {
         this.recording.conferenceEnded(at, each);
         this.#ended(each, reason);
@@ -465,16 +383,7 @@ export class Focus {
       if (this.#formerOwners.size > MAX_REMEMBERED_OWNERS && oldest.done !== true)
         this.#formerOwners.delete(oldest.value);
     }
-    this.#answerWaiting(conference.jid, false, reason);
-  }
-
-  #answerWaiting(room: string, ready: boolean, reason: string): void {
-    const waiting = this.#waiting.get(room) ?? [];
-    this.#waiting.delete(room);
-    const outcome: ConferenceAnswer = ready
-      ? { kind: "ready", room, ready, focusJid: "", sessionId: undefined, identity: undefined, properties: [] }
-      : { kind: "failed", text: reason };
-    for (const each of waiting) each(outcome);
+    this.#reception.settled(conference.jid, reason);
   }
 
   /** Who is owner of a main room is owner of its breakout rooms (signaling.md 3.5). */
@@ -500,26 +409,6 @@ export class Focus {
 
   // Administration ---------------------------------------------------------------------------------------------------
 
-  /** Keeps new bridges of a conference to one version (signaling.md 5.8). */
-  pin(now: Millis, room: string, version: string, durationMs: number): boolean {
-    if (!this.#pins.has(room) && this.pins(now).size >= MAX_PINS) return false;
-    this.#pins.set(room, { version, until: later(now, durationMs) });
-    return true;
-  }
-
-  unpin(room: string): boolean {
-    return this.#pins.delete(room);
-  }
-
-  pins(now: Millis): ReadonlyMap<string, { readonly version: string; readonly until: Millis }> {
-    for (const [room, pin] of this.#pins) if (pin.until <= now) this.#pins.delete(room);
-    return this.#pins;
-  }
-
-  #pinned(now: Millis, room: string): string | undefined {
-    return this.pins(now).get(room)?.version;
-  }
-
   /** Endpoints of a conference on a bridge, in the order they came. */
   endpointsOn(room: string, bridge: Bridge): string[] {
     return [...(this.#conferences.get(room)?.bridges.sessions.get(bridge)?.endpoints ?? [])];
@@ -533,7 +422,7 @@ export class Focus {
     const target = this.bridges.select(now, {
       used: new Map(),
       region: undefined,
-      pinned: this.#pinned(now, room),
+      pinned: this.pins.version(now, room),
       exclude: bridge,
     });
     return target === undefined || wanted.length === 0 ? [] : together;

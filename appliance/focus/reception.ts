@@ -1,0 +1,140 @@
+/**
+ * Where conference requests arrive, by XMPP and by HTTP: who may have which conference, who waits for one, who is logged in. signaling.md 2.
+ */
+import type { Millis } from "../time.ts";
+import { NS } from "../wire/namespaces.ts";
+import { errorReply, iqResult } from "../wire/stanza.ts";
+import { attr, type Element, xml } from "../wire/xml.ts";
+import { type Authentication, Authenticator } from "./authentication.ts";
+import type { Conference } from "./conference.ts";
+import { type ConferenceAnswer, type ConferenceRequest, countProperty } from "./conference-request.ts";
+import type { FocusContext } from "./context.ts";
+
+/** What the reception needs of the focus. */
+export interface ReceptionHost {
+  /** Why no new conference can begin; undefined: it can. */
+  closed(): string | undefined;
+  connected(): boolean;
+  isBreakout(domain: string): boolean;
+  conference(room: string): Conference | undefined;
+  create(now: Millis, room: string, options: Conference["options"]): Conference;
+}
+
+export type Answerer = (answer: ConferenceAnswer) => void;
+/** A room that is being made, and who waits: told whether it is ready, and if not, why. */
+type Waiting = (failure: string | undefined) => void;
+
+const MAX_WAITERS = 1_000;
+
+export class Reception {
+  readonly #context: FocusContext;
+  readonly #host: ReceptionHost;
+  readonly #authenticator: Authenticator | undefined;
+  readonly #waiting = new Map<string, Waiting[]>();
+
+  constructor(context: FocusContext, host: ReceptionHost) {
+    this.#context = context;
+    this.#host = host;
+    const { authentication } = context.settings;
+    this.#authenticator = authentication === undefined ? undefined : new Authenticator(authentication, context.random);
+  }
+
+  /** `requester`: the JID that the server vouches for; undefined over HTTP. */
+  request(now: Millis, request: ConferenceRequest, requester: string | undefined, answer: Answerer): void {
+    this.#context.stats.conferenceRequests++;
+    const { room } = request;
+    if (room === undefined) {
+      answer({ kind: "bad-request", text: "no room" });
+      return;
+    }
+    const domain = room.slice(room.indexOf("@") + 1);
+    const breakout = this.#host.isBreakout(domain);
+    if (domain !== this.#context.settings.domains.muc && !breakout) {
+      answer({ kind: "bad-request", text: "not a room of this server" });
+      return;
+    }
+    const existing = this.#host.conference(room);
+    // Who is in the main room may go to its breakout rooms.
+    const authentication = breakout ? undefined : this.#authenticate(now, request, requester);
+    const refusal = this.#refusal(authentication, existing !== undefined);
+    if (refusal !== undefined) {
+      answer(refusal);
+      return;
+    }
+    const conference =
+      existing ??
+      this.#host.create(now, room, {
+        startAudioMuted: countProperty(request, "startAudioMuted"),
+        startVideoMuted: countProperty(request, "startVideoMuted"),
+        rtcstats: request.properties.get("rtcstatsEnabled") !== "false",
+      });
+    const authenticated = authentication?.kind === "authenticated" ? authentication : undefined;
+    if (authenticated !== undefined && requester !== undefined) conference.authenticated(now, requester);
+    const reply = (ready: boolean): void =>
+      answer({
+        kind: "ready",
+        room,
+        ready,
+        focusJid: this.#context.settings.focusJid,
+        sessionId: authenticated?.sessionId,
+        identity: authenticated?.identity,
+        properties: this.#properties(),
+      });
+    if (conference.room.ready) {
+      conference.requested(now);
+      reply(true);
+      return;
+    }
+    const waiting = this.#waiting.get(room) ?? [];
+    if (waiting.length >= MAX_WAITERS) {
+      reply(false); // the client asks again after a second
+      return;
+    }
+    waiting.push((failure) => (failure === undefined ? reply(true) : answer({ kind: "failed", text: failure })));
+    this.#waiting.set(room, waiting);
+  }
+
+  /** The room is ready, or (`failure`) will never be. */
+  settled(room: string, failure: string | undefined): void {
+    const waiting = this.#waiting.get(room) ?? [];
+    this.#waiting.delete(room);
+    for (const each of waiting) each(failure);
+  }
+
+  /** `login-url` and `logout`; undefined: it is neither, or nobody logs in here. */
+  loginRequest(iq: Element, payload: Element, type: "get" | "set"): Element | undefined {
+    const authenticator = this.#authenticator;
+    if (authenticator === undefined) return undefined;
+    const { loginUrl, logoutUrl } = authenticator.settings;
+    if (payload.getName() === "login-url" && type === "get" && loginUrl !== undefined) {
+      const url = loginUrl.replaceAll("{room}", encodeURIComponent(attr(payload, "room") ?? ""));
+      return iqResult(iq, xml("login-url", { xmlns: NS.focus, url }));
+    }
+    if (payload.getName() !== "logout" || type !== "set") return undefined;
+    return authenticator.logout(attr(payload, "session-id"))
+      ? iqResult(iq, xml("logout", { xmlns: NS.focus, "logout-url": logoutUrl }))
+      : errorReply(iq, { condition: "not-acceptable", extra: [xml("session-invalid", { xmlns: NS.focus })] });
+  }
+
+  #authenticate(now: Millis, request: ConferenceRequest, requester: string | undefined): Authentication | undefined {
+    return this.#authenticator?.authenticate(now, requester, request.machineUid, request.sessionId);
+  }
+
+  #refusal(authentication: Authentication | undefined, exists: boolean): ConferenceAnswer | undefined {
+    if (authentication?.kind === "invalid-session" || authentication?.kind === "not-acceptable")
+      return { kind: authentication.kind };
+    if (authentication?.kind === "guest" && !exists) return { kind: "not-authorized" };
+    if (!this.#host.connected()) return { kind: "failed", text: "the focus is not connected" };
+    const closed = exists ? undefined : this.#host.closed();
+    return closed === undefined ? undefined : { kind: "failed", text: closed };
+  }
+
+  #properties(): readonly (readonly [string, string])[] {
+    return [
+      ["authentication", String(this.#authenticator !== undefined)],
+      ...(this.#authenticator?.settings.kind === "jwt" ? [["externalAuth", "true"] as const] : []),
+      ...(this.#context.settings.jigasiBrewery === undefined ? [] : [["sipGatewayEnabled", "true"] as const]),
+      ["visitors-supported", "false"],
+    ];
+  }
+}
