@@ -13,10 +13,11 @@ import { attr, child, childText, type Element, is, xml } from "../wire/xml.ts";
 import type { Account, Accounts } from "./accounts.ts";
 import { readCounter } from "./features/stream-management.ts";
 import type { Framing, FramingEvent, StreamCondition, StreamHeader } from "./framing.ts";
-import { mechanisms, Sasl, type SaslAnswer, type SaslCondition } from "./sasl.ts";
+import { Sasl, type SaslAnswer, type SaslCondition } from "./sasl.ts";
 import type { ChannelBinding } from "./scram.ts";
 import type { LinkId } from "./server-io.ts";
 import type { Session } from "./sessions.ts";
+import { streamFeatures } from "./stream-features.ts";
 import type { XmlLimits } from "./xml-parser.ts";
 
 /** Who somebody turned out to be. */
@@ -232,7 +233,17 @@ export class ClientStream {
         nonce: () => this.#server.randomId(),
       });
     } else this.#phase = "authenticated";
-    this.send(this.#features());
+    this.send(
+      streamFeatures({
+        server: this.#server,
+        domain,
+        login: this.#login,
+        tlsRequired: this.transport.startTls && !this.#secure,
+        secure: this.#secure,
+        bindings: this.#bindings,
+        management: kind !== "bosh",
+      }),
+    );
   }
 
   #sendHeader(domain: string | undefined): void {
@@ -246,51 +257,6 @@ export class ClientStream {
       version: "1.0",
     });
     if (data !== "") this.#server.write(this.link, data);
-  }
-
-  #features(): Element {
-    const { caps, clientLimits, serviceLimits, idleSeconds, accounts } = this.#server;
-    const size = this.#login?.account === undefined ? clientLimits.elementSize : serviceLimits.elementSize;
-    const limits = xml(
-      "limits",
-      { xmlns: "urn:xmpp:stream-limits:0" },
-      xml("max-bytes", {}, String(size)),
-      xml("idle-seconds", {}, String(idleSeconds)),
-    );
-    const frame = (...children: Element[]): Element =>
-      xml("stream:features", { xmlns: NS.client, "xmlns:stream": NS.stream }, children, limits);
-    if (this.#login !== undefined)
-      return frame(
-        xml("bind", { xmlns: NS.bind }, xml("required")),
-        xml("session", { xmlns: NS.session }, xml("optional")),
-        caps,
-        ...(this.transport.kind === "bosh" ? [] : [xml("sm", { xmlns: NS.sm }, xml("optional"))]),
-        xml("ver", { xmlns: "urn:xmpp:features:rosterver" }),
-      );
-    if (this.transport.startTls && !this.#secure) return frame(xml("starttls", { xmlns: NS.tls }, xml("required")));
-    const domain = this.#domain ?? "";
-    const offered = mechanisms({
-      domain,
-      secure: this.#secure,
-      anonymous: this.#server.allowsAnonymous(domain),
-      accounts,
-      bindings: this.#bindings,
-      nonce: () => "",
-    });
-    const list = xml(
-      "mechanisms",
-      { xmlns: NS.sasl },
-      offered.map((each) => xml("mechanism", {}, each)),
-    );
-    if (this.#bindings.length === 0) return frame(list);
-    return frame(
-      list,
-      xml(
-        "sasl-channel-binding",
-        { xmlns: "urn:xmpp:sasl-cb:0" },
-        this.#bindings.map(({ type }) => xml("channel-binding", { type })),
-      ),
-    );
   }
 
   #element(now: Millis, element: Element): void {
