@@ -119,6 +119,8 @@ export class Commands {
       }
       case "report":
       case "stop":
+      case "open-port":
+      case "close-port":
         return; // the loop's own (media-loop.ts) and the worker's
       default: {
         const endpoint = state.endpoints[command.endpoint];

@@ -20,7 +20,8 @@ export class DatagramSender {
   readonly #words: Uint32Array;
   readonly #halves: Uint16Array;
   readonly #base: number;
-  readonly #fds: readonly number[];
+  readonly #fds: number[];
+  readonly #wanted: boolean;
   readonly #segmenting: boolean[];
   readonly #refusals: number[];
   /** Run behind each header of the call being made. */
@@ -32,7 +33,8 @@ export class DatagramSender {
     this.#words = new Uint32Array(memory.bytes.buffer);
     this.#halves = new Uint16Array(memory.bytes.buffer);
     this.#base = memory.base;
-    this.#fds = fds;
+    this.#fds = [...fds];
+    this.#wanted = segmenting;
     this.#segmenting = fds.map(() => segmenting);
     this.#refusals = fds.map(() => 0);
     for (let slot = 0; slot < MAX_RUNS; slot++) {
@@ -46,6 +48,13 @@ export class DatagramSender {
       this.#words[(control >> 2) + 2] = SOL_UDP;
       this.#words[(control >> 2) + 3] = UDP_SEGMENT;
     }
+  }
+
+  /** A socket that was opened later, or −1 for one that is closed. */
+  use(socket: number, fd: number): void {
+    this.#fds[socket] = fd;
+    this.#segmenting[socket] = this.#wanted;
+    this.#refusals[socket] = 0;
   }
 
   readonly drain = (outbox: Outbox): void => {

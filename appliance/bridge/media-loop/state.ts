@@ -22,6 +22,8 @@ export interface MediaLoopOptions {
   readonly provider: (profile: SrtpProfile) => SrtpProvider;
   /** Addresses whose datagrams are taken; undefined: all. */
   readonly onlyFrom?: readonly string[] | undefined;
+  /** Bytes of packet history, a multiple of 8; absent: LOG_BYTES. The warm-up takes little, so that an idle box does not hold pages that nobody needs. */
+  readonly logBytes?: number;
 }
 
 export class LoopState {
@@ -58,7 +60,7 @@ export class LoopState {
     this.bytes = options.memory.bytes;
     this.paths = new PathTable(this.bytes, Layout.paths);
     this.outbox = new Outbox(this.bytes, Layout.outbox, options.drain);
-    this.log = new PacketLog(this.bytes, Layout.log, LOG_BYTES);
+    this.log = new PacketLog(this.bytes, Layout.log, options.logBytes ?? LOG_BYTES);
     this.emit = options.emit;
     this.random = options.random;
     this.provider = options.provider;

@@ -17,13 +17,14 @@ import {
 } from "../native/libc.ts";
 import { IOVEC_BYTES, MMSGHDR_BYTES, POLLFD_BYTES } from "../native/libc-layout.ts";
 import type { PacketMemory } from "../transport/srtp.ts";
-import { chooseProviders, srtpProviders } from "../transport/srtp-providers.ts";
+import { chooseProviders, profileOrder, srtpProviders } from "../transport/srtp-providers.ts";
 import { writeAddress } from "./addresses.ts";
 import { DatagramSender } from "./datagram-sender.ts";
 import { Drop } from "./drop-reason.ts";
 import { KERNEL_CONTEXTS, Layout, MAX_DATAGRAM, MEMORY_PAGES, RECEIVE_SLOTS, SLOT_BYTES } from "./layout.ts";
 import { MediaLoop } from "./media-loop.ts";
 import { ADDRESS_BYTES } from "./outbox.ts";
+import { warmUp } from "./warm-up.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "./worker-messages.ts";
 
 declare const self: {
@@ -39,6 +40,8 @@ const ROUNDS = 16;
 const PORT_ATTEMPTS = 20;
 const MAX_SOCKETS = 30;
 const NAME_LENGTH = 28;
+/** Spent at start on made-up packets with the cheaper profile; half of it with the other. */
+const WARM_UP_MS = 150;
 
 /** Never grown, reachable for good: its address is in the hands of the kernel and the ciphers. */
 const fixed = { memory: new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES }) };
@@ -51,8 +54,12 @@ const at = (offset: number): Pointer => (base + offset) as Pointer;
 
 const events: MediaEvent[] = [];
 let sockets: UdpSocket[] = [];
+let families: (4 | 6)[] = [];
+/** Sockets of the media port itself: a further port has as many. */
+let addresses: readonly string[] = [];
 let wakeFd = -1;
 let loop: MediaLoop;
+let sender: DatagramSender;
 let stopping = false;
 
 function pointer(word: number, offset: number): void {
@@ -104,22 +111,67 @@ function prepareReceiving(): void {
     pointer(vector >> 2, Layout.slots + slot * SLOT_BYTES);
     words[(vector >> 2) + 2] = MAX_DATAGRAM;
   }
-  const entry = (index: number, fd: number): void => {
-    words[(Layout.poll + index * POLLFD_BYTES) >> 2] = fd;
-    halves[(Layout.poll + index * POLLFD_BYTES + 4) >> 1] = POLLIN;
-  };
-  entry(0, wakeFd);
-  for (const [index, socket] of sockets.entries()) entry(index + 1, socket.fd);
+  watch(0, wakeFd);
+  for (const [index, socket] of sockets.entries()) watch(index + 1, socket.fd);
+}
+
+/** An entry of the poll set; poll passes over negative ones. */
+function watch(index: number, fd: number): void {
+  words[(Layout.poll + index * POLLFD_BYTES) >> 2] = fd;
+  halves[(Layout.poll + index * POLLFD_BYTES + 4) >> 1] = POLLIN;
+}
+
+/** One more port on all addresses, in the place of a closed one where there is one; nothing where there is no room or no port. */
+function openPort(): void {
+  const size = addresses.length;
+  let first = size;
+  while (first < sockets.length && (sockets[first] as UdpSocket).fd >= 0) first += size;
+  if (first + size > MAX_SOCKETS) return;
+  let opened: ReturnType<typeof openSockets>;
+  try {
+    opened = openSockets(addresses, 0);
+  } catch {
+    return; // the control side goes on with what it has
+  }
+  if (opened.length < size) {
+    for (const { socket } of opened) libc.close(socket.fd);
+    return;
+  }
+  for (const [place, { socket, description }] of opened.entries()) {
+    sockets[first + place] = socket;
+    families[first + place] = description.family;
+    sender.use(first + place, socket.fd);
+    watch(first + place + 1, socket.fd);
+  }
+  loop.sockets(families);
+  events.push({ type: "port-opened", first, sockets: opened.map(({ description }) => description) });
+}
+
+function closePort(first: number): void {
+  if (first < addresses.length || first % addresses.length !== 0) return;
+  for (let index = first; index < Math.min(first + addresses.length, sockets.length); index++) {
+    const socket = sockets[index] as UdpSocket;
+    if (socket.fd < 0) continue;
+    libc.close(socket.fd);
+    sockets[index] = { ...socket, fd: -1 };
+    sender.use(index, -1);
+    watch(index + 1, -1);
+  }
 }
 
 function start(options: WorkerOptions): void {
   wakeFd = options.wakeFd;
   const opened = openSockets(options.addresses, options.port);
   sockets = opened.map(({ socket }) => socket);
+  families = opened.map(({ description }) => description.family);
+  addresses = opened.map(({ description }) => description.address);
   const { providers, missing } = srtpProviders(memory, { at: Layout.kernel, contexts: KERNEL_CONTEXTS });
   if (providers.length === 0) throw new Error(`no SRTP provider runs here: ${JSON.stringify(missing)}`);
   const choices = chooseProviders(memory, providers, Layout.scratch, () => performance.now(), options.srtpProvider);
-  const sender = new DatagramSender(
+  const order = profileOrder(choices);
+  for (const [index, profile] of order.entries())
+    warmUp(memory, choices[profile].provider, profile, WARM_UP_MS / (index + 1), () => performance.now());
+  sender = new DatagramSender(
     memory,
     sockets.map(({ fd }) => fd),
     options.segmenting,
@@ -133,7 +185,7 @@ function start(options: WorkerOptions): void {
     onlyFrom: options.onlyFrom,
   });
   sender.drops = loop.state.drops;
-  loop.sockets(opened.map(({ description }) => description.family));
+  loop.sockets(families);
   prepareReceiving();
   events.push({
     type: "ready",
@@ -175,7 +227,8 @@ function turn(): void {
   }
   if (halves[(Layout.poll + 6) >> 1] !== 0) drainEventFd(wakeFd); // the message itself comes after this turn
   for (let index = 0; index < sockets.length; index++)
-    if (halves[(Layout.poll + (index + 1) * POLLFD_BYTES + 6) >> 1] !== 0) receive(now, index);
+    if (halves[(Layout.poll + (index + 1) * POLLFD_BYTES + 6) >> 1] !== 0 && (sockets[index] as UdpSocket).fd >= 0)
+      receive(now, index);
   if (now >= loop.nextTick) loop.tick(now);
   setImmediate(turn);
 }
@@ -210,9 +263,13 @@ function receive(now: number, index: number): void {
 function apply(commands: readonly MediaCommand[]): void {
   loop.apply(performance.now(), commands);
   loop.flush();
+  for (const command of commands) {
+    if (command.type === "open-port") openPort();
+    else if (command.type === "close-port") closePort(command.first);
+  }
   if (!commands.some((command) => command.type === "stop")) return;
   stopping = true;
-  for (const { fd } of sockets) libc.close(fd);
+  for (const { fd } of sockets) if (fd >= 0) libc.close(fd);
   self.postMessage({ type: "events", events: events.splice(0) });
   self.postMessage({ type: "stopped" });
 }
