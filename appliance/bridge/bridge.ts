@@ -9,7 +9,7 @@ import { conferenceModifiedElement, isColibriFault, readConferenceModify } from 
 import { NS } from "../wire/namespaces.ts";
 import { errorReply, iqResult } from "../wire/stanza.ts";
 import { attr, type Element, is, xml } from "../wire/xml.ts";
-import { hostCandidates, plainAddress } from "./addresses.ts";
+import { plainAddress } from "./addresses.ts";
 import { BRIDGE_FEATURES, BRIDGE_IDENTITY, Brewery } from "./brewery.ts";
 import { type ColibriOutcome, handleConferenceModify } from "./colibri2.ts";
 import type { Conference } from "./conference.ts";
@@ -124,7 +124,6 @@ export class Bridge {
 
   mediaReady(now: Millis, sockets: readonly MediaSocket[]): void {
     this.context.sockets = sockets;
-    this.context.candidates = hostCandidates(sockets, () => "");
     this.#fault = sockets.length === 0 ? "no socket for media could be opened" : undefined;
     this.#reportAt = now;
   }
@@ -191,6 +190,9 @@ export class Bridge {
         found?.conference.estimate(found.endpoint, event.bandwidthBps);
         return;
       }
+      case "port-opened":
+        this.context.portOpened(event);
+        return;
       case "endpoint-removed":
         this.context.links.delete(event.endpoint);
         this.context.endpointIndices.give(event.endpoint);

@@ -19,6 +19,7 @@ import { xml } from "../wire/xml.ts";
 import { Conference } from "./conference.ts";
 import type { BridgeContext } from "./context.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { OwnPort } from "./link.ts";
 import { Relay } from "./relay.ts";
 
 /** The conferences of this bridge, by meeting id. */
@@ -87,7 +88,7 @@ function handle(
     return refuse("resource-constraint", "Too many conferences");
   const conference = present ?? new Conference(context, meetingId, request.name, request.rtcstatsEnabled, now);
   if (present === undefined) conferences.byMeeting.set(meetingId, conference);
-  const outcome = apply(now, context, conference, request);
+  const outcome = apply(now, context, conferences, conference, request);
   const failedCreate = "error" in outcome && request.create && conference.isEmpty;
   if (failedCreate || (!request.create && conference.isEmpty)) {
     conference.expire(now);
@@ -127,7 +128,13 @@ function unknownEndpoint(conference: Conference, request: ConferenceModify): Col
   );
 }
 
-function apply(now: Millis, context: BridgeContext, conference: Conference, request: ConferenceModify): ColibriOutcome {
+function apply(
+  now: Millis,
+  context: BridgeContext,
+  conferences: Conferences,
+  conference: Conference,
+  request: ConferenceModify,
+): ColibriOutcome {
   const endpoints: ColibriEndpoint[] = [];
   const relays: ColibriRelay[] = [];
   let created = request.create;
@@ -138,7 +145,7 @@ function apply(now: Millis, context: BridgeContext, conference: Conference, requ
     created ||= each.create;
   }
   for (const each of request.relays) {
-    const answer = handleRelay(now, context, conference, each);
+    const answer = handleRelay(now, context, conferences, conference, each);
     if ("error" in answer) return answer;
     relays.push(answer);
   }
@@ -257,9 +264,22 @@ function restartIce(now: Millis, context: BridgeContext, endpoint: Endpoint): Ic
   return undefined;
 }
 
+/**
+ * Two conferences between the same two bridges must differ in an address: the initiator of the second one takes a port of its own. The first one has the
+ * media port's, so that nothing is opened where bridges never meet twice.
+ */
+function portFor(context: BridgeContext, conferences: Conferences, request: ColibriRelay): OwnPort | undefined {
+  if (request.transport?.useUniquePort !== true) return undefined;
+  for (const conference of conferences.byMeeting.values())
+    if (conference.relays.has(request.id)) return context.takePort();
+  context.preparePort();
+  return undefined;
+}
+
 function handleRelay(
   now: Millis,
   context: BridgeContext,
+  conferences: Conferences,
   conference: Conference,
   request: ColibriRelay,
 ): ColibriRelay | { error: StanzaError } {
@@ -288,7 +308,7 @@ function handleRelay(
       return notImplemented("SCTP role must be server: the WebSocket carries the channel of an initiator");
     const index = context.endpointIndices.take();
     if (index === undefined) return refuse("resource-constraint", "Too many endpoints");
-    relay = new Relay(context, conference, request, index, now);
+    relay = new Relay(context, conference, request, index, now, portFor(context, conferences, request));
     conference.addRelay(relay);
   }
   if (relay === undefined) return refuse("bad-request", `Unknown relay ${id}`);

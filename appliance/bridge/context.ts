@@ -5,10 +5,9 @@
 
 import type { Deadline } from "../deadlines.ts";
 import type { Millis } from "../time.ts";
-import type { Candidate } from "../wire/ice-transport.ts";
 import type { Element } from "../wire/xml.ts";
 import { BridgeCounters } from "./counters.ts";
-import type { Link } from "./link.ts";
+import type { Link, OwnPort } from "./link.ts";
 import type { MediaCommand, MediaSocket, Path } from "./media-commands.ts";
 import type { StunDemux } from "./transport/stun-demux.ts";
 import type { RemoteTransport, Transport, TransportAction } from "./transport/transport.ts";
@@ -116,7 +115,8 @@ export class BridgeContext {
   #conferences = 0;
   /** Set when the loop is ready. */
   sockets: readonly MediaSocket[] = [];
-  candidates: readonly Candidate[] = [];
+  #sparePort: OwnPort | undefined;
+  #portWanted = false;
 
   constructor(
     readonly settings: BridgeSettings,
@@ -144,6 +144,27 @@ export class BridgeContext {
     fields: Readonly<Record<string, string | number | boolean>> = {},
   ): void {
     this.#out.push({ type: "log", level, message, fields });
+  }
+
+  /** A port for one link alone, if there is one yet; in any case the next one is asked for. */
+  takePort(): OwnPort | undefined {
+    const port = this.#sparePort;
+    this.#sparePort = undefined;
+    if (!this.#portWanted) this.media({ type: "open-port" });
+    this.#portWanted = true;
+    return port;
+  }
+
+  portOpened(port: OwnPort): void {
+    this.#portWanted = false;
+    this.#sparePort = port;
+  }
+
+  /** Asks for a spare port ahead of need. */
+  preparePort(): void {
+    if (this.#portWanted || this.#sparePort !== undefined) return;
+    this.#portWanted = true;
+    this.media({ type: "open-port" });
   }
 
   /** What has been asked for since the last call, in order. */

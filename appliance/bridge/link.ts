@@ -4,9 +4,16 @@
 import type { Deadline } from "../deadlines.ts";
 import type { Millis } from "../time.ts";
 import type { IceTransport } from "../wire/ice-transport.ts";
+import { hostCandidates } from "./addresses.ts";
 import type { BridgeContext, TransportCore } from "./context.ts";
-import type { EndpointIndex, Path } from "./media-commands.ts";
+import type { EndpointIndex, MediaSocket, Path } from "./media-commands.ts";
 import type { TransportFailure } from "./transport/transport.ts";
+
+/** Sockets that the loop opened for one link: their indexes begin at `first`. */
+export interface OwnPort {
+  readonly first: number;
+  readonly sockets: readonly MediaSocket[];
+}
 
 /** What the owner is told. */
 export interface LinkOwner {
@@ -25,6 +32,8 @@ export interface LinkOptions {
   readonly sctp: boolean;
   readonly ssrcRewriting: boolean;
   readonly relay: boolean;
+  /** Sockets of its own; undefined: those of the media port. */
+  readonly port?: OwnPort | undefined;
 }
 
 export class Link {
@@ -34,6 +43,7 @@ export class Link {
   readonly #transport: TransportCore;
   readonly #fingerprint: string;
   readonly #controlling: boolean;
+  readonly #port: OwnPort | undefined;
   /** Registered with the demultiplexer, the current one last. */
   #ufrags: string[];
   #localUfrag: string;
@@ -48,6 +58,7 @@ export class Link {
     this.#owner = owner;
     this.index = options.index;
     this.#controlling = options.controlling;
+    this.#port = options.port;
     this.#localUfrag = context.ufrag();
     this.#localPwd = context.pwd();
     this.#ufrags = [this.#localUfrag];
@@ -56,7 +67,7 @@ export class Link {
       localUfrag: this.#localUfrag,
       localPwd: this.#localPwd,
       controlling: options.controlling,
-      sockets: context.sockets,
+      sockets: this.#port?.sockets ?? context.sockets,
       sctp: options.sctp,
       wake: () => context.wake(this),
     });
@@ -93,7 +104,7 @@ export class Link {
       fingerprints: [
         { hash: "sha-256", value: this.#fingerprint, setup: this.#generation === undefined ? "actpass" : "passive" },
       ],
-      candidates: this.#context.candidates.map((each) => ({ ...each, id: this.#context.hex(10) })),
+      candidates: hostCandidates(this.#port?.sockets ?? this.#context.sockets, () => this.#context.hex(10)),
       webSockets,
     };
   }
@@ -124,8 +135,20 @@ export class Link {
   }
 
   handleDatagram(now: Millis, path: Path, bytes: Uint8Array): void {
-    this.#transport.handleDatagram(now, path, bytes);
+    const first = this.#port?.first ?? 0;
+    const count = this.#port?.sockets.length ?? this.#context.sockets.length;
+    const socket = path.socket - first;
+    if (socket < 0 || socket >= count) {
+      this.#context.counters.drop("datagram-on-other-port");
+      return;
+    }
+    this.#transport.handleDatagram(now, { ...path, socket }, bytes);
     this.#drain(now);
+  }
+
+  /** The transport counts its own sockets from 0. */
+  #outer(path: Path): Path {
+    return this.#port === undefined ? path : { ...path, socket: path.socket + this.#port.first };
   }
 
   handleTimeout(now: Millis): void {
@@ -156,6 +179,7 @@ export class Link {
     this.#closed = true;
     for (const ufrag of this.#ufrags) this.#context.demux.remove(ufrag);
     this.#context.media({ type: "remove-endpoint", endpoint: this.index });
+    if (this.#port !== undefined) this.#context.media({ type: "close-port", first: this.#port.first });
   }
 
   #drain(now: Millis): void {
@@ -164,14 +188,14 @@ export class Link {
     for (let action = this.#transport.poll(); action !== undefined; action = this.#transport.poll()) {
       switch (action.type) {
         case "send":
-          this.#context.media(action);
+          this.#context.media({ ...action, path: this.#outer(action.path) });
           break;
         case "accept-address":
         case "select-path":
-          this.#context.media({ type: action.type, endpoint, path: action.path });
+          this.#context.media({ type: action.type, endpoint, path: this.#outer(action.path) });
           break;
         case "forget-address":
-          this.#context.media(action);
+          this.#context.media({ ...action, path: this.#outer(action.path) });
           break;
         case "ice-credentials":
           this.#context.media({ ...action, endpoint, controlling: this.#controlling });

@@ -174,6 +174,10 @@ export type MediaCommand =
   /** Table group of product.md W31: nobody hears their own table. 0: none. */
   | { readonly type: "table"; readonly endpoint: EndpointIndex; readonly table: number }
   | { readonly type: "request-key-frame"; readonly source: SourceIndex }
+  /** One more socket per address on a free port, for a link to another bridge (bridge.md 3.1); answered by `port-opened`, or not at all where there is no room. */
+  | { readonly type: "open-port" }
+  /** Closes the sockets that were opened together from this index on. */
+  | { readonly type: "close-port"; readonly first: number }
   /** A datagram made by the control side (STUN, DTLS). */
   | { readonly type: "send"; readonly path: Path; readonly bytes: Uint8Array }
   /** Answered by `statistics`. */
@@ -234,6 +238,8 @@ export type MediaEvent =
   | { readonly type: "audio-heard"; readonly source: SourceIndex }
   /** Bandwidth estimate toward a receiver. */
   | { readonly type: "estimate"; readonly endpoint: EndpointIndex; readonly bandwidthBps: number }
+  /** Answers `open-port`: the sockets have the indexes from `first` on. */
+  | { readonly type: "port-opened"; readonly first: number; readonly sockets: readonly MediaSocket[] }
   | { readonly type: "endpoint-removed"; readonly endpoint: EndpointIndex }
   | { readonly type: "source-removed"; readonly source: SourceIndex }
   | { readonly type: "statistics"; readonly statistics: MediaStatistics }

@@ -13,7 +13,7 @@ import { sees } from "./client-messages.ts";
 import type { Conference } from "./conference.ts";
 import { type ConferenceSource, SenderSources } from "./conference-sources.ts";
 import type { BridgeContext, ChannelId } from "./context.ts";
-import { Link, type LinkOwner } from "./link.ts";
+import { Link, type LinkOwner, type OwnPort } from "./link.ts";
 import type { EndpointIndex, MediaSource, VideoTarget } from "./media-commands.ts";
 import { PayloadTypes } from "./payload-types.ts";
 import type { TransportFailure } from "./transport/transport.ts";
@@ -55,6 +55,7 @@ export class Relay implements LinkOwner {
     request: ColibriRelay,
     index: EndpointIndex,
     now: Millis,
+    port: OwnPort | undefined,
   ) {
     this.#context = context;
     this.#conference = conference;
@@ -72,6 +73,7 @@ export class Relay implements LinkOwner {
       sctp: this.sctp,
       ssrcRewriting: false,
       relay: true,
+      port,
     });
   }
 
