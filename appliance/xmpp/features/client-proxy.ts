@@ -8,6 +8,7 @@
 import type { Deadline } from "../../deadlines.ts";
 import { later, type Millis, seconds } from "../../time.ts";
 import { bareText, type Jid, jidText, parseJid } from "../../wire/jid.ts";
+import { NS } from "../../wire/namespaces.ts";
 import { errorReply } from "../../wire/stanza.ts";
 import { attr, clone, type Element } from "../../wire/xml.ts";
 import type { Host, HostAction, Sender } from "../host.ts";
@@ -65,7 +66,9 @@ export function clientProxy(domain: string, account: string, target: () => Jid |
       }
       const serving = target();
       if (serving !== undefined) return [forward(stanza, sender.jid, serving)];
-      if (waiting.length >= MAX_WAITING) return refuse(stanza);
+      // Only what is the focus's own is worth waiting for; others walk all hosts by disco and must not be kept (Smack does at every login).
+      const forFocus = stanza.getChildElements().some((each) => each.getNS() === NS.focus);
+      if (!forFocus || waiting.length >= MAX_WAITING) return refuse(stanza);
       waiting.push({ until: later(now, WAIT), stanza, from: sender.jid });
       return [];
     },
