@@ -30,6 +30,7 @@ export class Requests {
   readonly #outbox: Outbox;
   readonly #pending = new Map<string, Pending>();
   #counter = 0;
+  #next: Millis | undefined;
   /** Makes ids of this start differ from an earlier one's, whose answers may still arrive. */
   readonly #prefix: string;
 
@@ -52,7 +53,9 @@ export class Requests {
       this.#outbox.log("error", "too many requests under way", { to });
       return;
     }
-    this.#pending.set(id, { to, at: later(now, timeout), then });
+    const at = later(now, timeout);
+    this.#pending.set(id, { to, at, then });
+    this.#expect(at);
     this.#outbox.send(iq(type, { to, id }, payload));
   }
 
@@ -71,24 +74,33 @@ export class Requests {
   offline(now: Millis): void {
     const all = [...this.#pending.values()];
     this.#pending.clear();
+    this.#next = undefined;
     for (const each of all) each.then(now, { kind: "offline" });
   }
 
   tick(now: Millis): void {
-    for (const [id, pending] of this.#pending) {
-      if (pending.at > now) continue;
+    if (this.#next === undefined || this.#next > now) return;
+    this.#next = undefined;
+    for (const [id, pending] of [...this.#pending]) {
+      if (pending.at > now) {
+        this.#expect(pending.at);
+        continue;
+      }
       this.#pending.delete(id);
       pending.then(now, { kind: "timeout" });
     }
   }
 
+  /** May be earlier than any time-out when the request it was for has been answered: then the tick finds nothing to do. */
   nextDeadline(): Deadline | undefined {
-    let at: Millis | undefined;
-    for (const each of this.#pending.values()) if (at === undefined || each.at < at) at = each.at;
-    return at === undefined ? undefined : { at, why: "iq time-out" };
+    return this.#next === undefined ? undefined : { at: this.#next, why: "iq time-out" };
   }
 
   get size(): number {
     return this.#pending.size;
+  }
+
+  #expect(at: Millis): void {
+    if (this.#next === undefined || at < this.#next) this.#next = at;
   }
 }
