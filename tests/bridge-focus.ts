@@ -153,6 +153,7 @@ const entityJson = (entity: ColibriEntity): Json => ({
         transport: {
           "ice-controlling": entity.transport.iceControlling,
           "ice-restart": entity.transport.iceRestart,
+          "use-unique-port": entity.transport.useUniquePort,
           ...(entity.transport.ice === undefined ? {} : { transport: iceJson(entity.transport.ice) }),
           ...(entity.transport.sctp === undefined ? {} : { sctp: entity.transport.sctp }),
         },

@@ -336,6 +336,35 @@ test("one conference over two bridges: heard and seen across, messages too", asy
   }
 }, 30_000);
 
+test("several conferences between the same two bridges do not meet on one address", async () => {
+  const second = await startBridge({ ...config, serverId: "box-2" }, { log: silentLogger, metrics: new Metrics() });
+  const stops: (() => Promise<void>)[] = [() => second.stop(1_000)];
+  const listeners: MediaPeer[] = [];
+  try {
+    for (let round = 0; round < 3; round++) {
+      const one = new BridgeFocus(bridge.ports, `shared-${round}`);
+      const two = new BridgeFocus(second.ports, `shared-${round}`);
+      stops.unshift(
+        () => one.stop(),
+        () => two.stop(),
+      );
+      const a = await one.join({ id: "aaaaaaaa", ssrc: 1000, encodings: [] });
+      const b = await two.join({ id: "bbbbbbbb", ssrc: 2000, encodings: [] });
+      await one.relayTo(two, { own: "box-1", other: "box-2" });
+      a.startMedia({ audioLevel: 30 + round });
+      await until(`round ${round}: b hears a`, () => (b.reception(1000)?.packets ?? 0) > 25);
+      listeners.push(b);
+    }
+    // The earlier ones go on.
+    const before = listeners.map((each) => each.reception(1000)?.packets ?? 0);
+    await until("everybody is still heard", () =>
+      listeners.every((each, i) => (each.reception(1000)?.packets ?? 0) > (before[i] ?? 0) + 25),
+    );
+  } finally {
+    for (const stop of stops) await stop();
+  }
+}, 30_000);
+
 describe("the channel", () => {
   test("refusals, replacement, end", () =>
     meeting(async (focus) => {
