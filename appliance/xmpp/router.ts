@@ -6,12 +6,13 @@
  * answering each other ends after 16 hops.
  */
 import type { Millis } from "../time.ts";
-import { bareText, type Jid, jidText, parseJid, sameBare } from "../wire/jid.ts";
+import { bareText, type Jid, jidText, sameBare } from "../wire/jid.ts";
 import { NS } from "../wire/namespaces.ts";
 import { errorReply, type StanzaError } from "../wire/stanza.ts";
 import { attr, clone, type Element, xml } from "../wire/xml.ts";
 import type { IqFeature, IqTarget } from "./features/iq-feature.ts";
 import type { Host, HostAction, Sender } from "./host.ts";
+import { JidMemory } from "./jid-memory.ts";
 import { isAvailable, priority, type Session, type Sessions, senderOf } from "./sessions.ts";
 
 export interface RouterOptions {
@@ -56,6 +57,7 @@ export { REMOTE_OFF };
 export class Router {
   readonly #options: RouterOptions;
   readonly #hosts: ReadonlyMap<string, Host>;
+  readonly #jids = new JidMemory();
   #queue: Queued[] = [];
   #running = false;
 
@@ -108,7 +110,7 @@ export class Router {
       if (action.type === "drop") this.#options.count(action.reason);
       else if (action.type === "http") this.#options.http(host, action);
       else {
-        const from = parseJid(attr(action.stanza, "from"));
+        const from = this.#jids.parse(attr(action.stanza, "from"));
         if (from === undefined || !this.serves(from.domain)) this.#options.count("host-forged-from");
         else this.route(now, action.stanza, { jid: from, kind: "host", admin: false }, hops);
       }
@@ -136,7 +138,7 @@ export class Router {
     const directed = [...session.directed];
     session.directed.clear();
     for (const to of directed) {
-      const domain = parseJid(to)?.domain;
+      const domain = this.#jids.parse(to)?.domain;
       if (domain !== undefined && this.hostOf(domain)?.sessionClosed === undefined)
         this.route(now, unavailable(to), sender);
     }
@@ -148,7 +150,7 @@ export class Router {
       this.#options.count("routing-loop");
       return;
     }
-    const to = parseJid(attr(stanza, "to"));
+    const to = this.#jids.parse(attr(stanza, "to"));
     if (to === undefined) {
       reply({ condition: "jid-malformed" });
       return;
@@ -187,7 +189,7 @@ export class Router {
         return refuse({ condition: "bad-request", text: "Invalid type for IQ stanza" });
     }
     const to = attr(stanza, "to");
-    if (to !== undefined && parseJid(to) === undefined) {
+    if (to !== undefined && this.#jids.parse(to) === undefined) {
       if (type === "error" || (stanza.name === "iq" && type === "result")) {
         this.#options.count("jid-malformed");
         return true;
@@ -212,7 +214,7 @@ export class Router {
     if (type === "error" || (stanza.name === "iq" && type === "result")) return;
     if (stanza.name === "presence" && type !== undefined && type !== "subscribe") return;
     const reply = errorReply(stanza, error);
-    const from = parseJid(attr(reply, "from"));
+    const from = this.#jids.parse(attr(reply, "from"));
     if (from === undefined) return;
     this.route(now, reply, { jid: from, kind: "host", admin: false }, hops + 1);
   }

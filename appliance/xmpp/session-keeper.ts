@@ -12,6 +12,7 @@ import { attr, type Element, parse } from "../wire/xml.ts";
 import type { Login } from "./client-stream.ts";
 import { type QueueLimits, StreamManagement } from "./features/stream-management.ts";
 import type { ConnectionInfo } from "./host.ts";
+import { serialise } from "./serialise.ts";
 import type { LinkId } from "./server-io.ts";
 import { type Session, Sessions } from "./sessions.ts";
 import { Timers } from "./timers.ts";
@@ -138,7 +139,7 @@ export class SessionKeeper {
 
   deliver(now: Millis, session: Session, stanza: Element): void {
     if (!stanza.attrs["xmlns"]) stanza.attrs["xmlns"] = NS.client;
-    const text = stanza.toString();
+    const text = serialise(stanza);
     const { management, link } = session;
     if (management !== undefined && !management.stanzaSent(text)) {
       this.#options.count("resumption-queue-full");
