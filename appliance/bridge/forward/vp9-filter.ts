@@ -111,10 +111,8 @@ export class Vp9Filter implements LayerFilter {
 
   /** The picture before is complete as far as it came; which layers pass of this one? */
   #nextPicture(packet: RtpPacket): void {
-    if (this.#passed !== 0) {
-      if ((this.#passed & (1 << this.#top)) === 0) this.#withoutTop += 1;
-      else this.#withoutTop = 0;
-    }
+    if ((this.#passed & (1 << this.#top)) === 0) this.#withoutTop += 1;
+    else this.#withoutTop = 0;
     this.#passed = 0;
     if (packet.keyFrame) {
       if (packet.spatialLayers > 0) this.#available = packet.spatialLayers - 1;
