@@ -8,6 +8,8 @@ import { type PartName, prepareBox, programFolder } from "./box.ts";
 import { subcommands } from "./commands.ts";
 import { type Configuration, faultLine, type Layer } from "./config/parse.ts";
 import { readConfig } from "./config/read.ts";
+import { machineAddresses } from "./machine.ts";
+import { ownHosts } from "./ready-file.ts";
 import { startLine } from "./start-line.ts";
 
 /** The version that everything is tested with; package.json's `engines` and scripts/start name it too. */
@@ -61,7 +63,8 @@ const start = async (given: Arguments): Promise<number> => {
     say,
     onReady: (ready) => {
       if (given.flags.has("quiet")) return;
-      void import("./welcome.ts").then(({ welcome }) => process.stdout.write(welcome(settings, box.name, ready)));
+      const hosts = ownHosts(settings, box.name, machineAddresses());
+      void import("./welcome.ts").then(({ welcome }) => process.stdout.write(welcome(settings, hosts, ready)));
     },
   });
 };

@@ -1,17 +1,16 @@
 /**
- * What people see when the box is ready: its addresses, and a QR code of the first meeting page. Pure but for the machine's addresses, which come in by machine.ts.
+ * What people see when the box is ready: its addresses, and a QR code of the first meeting page. Pure.
  */
 import { renderUnicodeCompact } from "uqr";
 import type { Settings } from "./config/options.ts";
-import { machineAddresses } from "./machine.ts";
-import { ownHosts, type ReadyContent, webAddress } from "./ready-file.ts";
+import { type ReadyContent, webAddress } from "./ready-file.ts";
 
 const FIRST_ROOM = "/first-meeting";
 
-export const welcome = (settings: Settings, boxName: string, ready: ReadyContent): string => {
+/** `hosts`: names and addresses that the box is reached by, best first. */
+export const welcome = (settings: Settings, hosts: readonly string[], ready: ReadyContent): string => {
   const { https, http } = ready.ports;
   if (typeof https !== "number" || https === 0) return "Parley runs.\n";
-  const hosts = ownHosts(settings, boxName, machineAddresses());
   const addresses = hosts.map((host) => webAddress("https", host, https, FIRST_ROOM));
   const [first = ""] = addresses;
   const lines = [

@@ -68,18 +68,30 @@ const run = async (name: string, ...command: readonly string[]): Promise<readonl
     new Response(child.stderr).text(),
     child.exited,
   ]);
-  return [name, code === 0 ? [] : `${out}${said}`.trim().split("\n")];
+  // Warnings do not fail biome, and its closing words are no faults.
+  const lines = `${out}${said}`
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !/^(Checked|Found|check ━|\u00d7 Some errors|::warning)/.test(line.trim()));
+  return [name, code === 0 ? [] : lines.map((line) => line.replaceAll(`${root}/`, "").replace(/^::error /, ""))];
 };
 
 const tokens = read(join(root, "ui/look/tokens.css"));
 const presence = testPresence(sources);
 const results: (readonly [string, readonly string[]])[] = [
-  ...(await Promise.all([run("types", "tsc"), run("format and lint", "biome", "check", "--max-diagnostics=200", ".")])),
+  ...(await Promise.all([
+    run("types", "tsc"),
+    run("format and lint", "biome", "check", "--max-diagnostics=200", "--reporter=github", "."),
+  ])),
   ["imports", directionFaults(sources)],
   ["cores", coreFaults(program)],
   ["contrast", contrastFaults(tokens.text)],
   ["portable", portableFaults(texts)],
-  ["tests", presence.unreached.map((path) => `${path}: no test reaches it`)],
+  [
+    "tests",
+    presence.unreached
+      .filter((path) => !/^(ui\/messages|scripts\/benches)\//.test(path))
+      .map((path) => `${path}: no test reaches it`),
+  ],
 ];
 
 let faults = 0;

@@ -42,7 +42,8 @@ describe("names of options", () => {
   for (const page of pages.filter((name) => name.startsWith("docs")))
     test(page, () => {
       for (const [, name = ""] of read(page).matchAll(/`([a-z_]+(?:\.[a-z_]+)+)`/g)) {
-        if (!sections.has(name.split(".")[0] ?? "") || /\.(ts|toml|conf|json|js|crt|mobileconfig|jitsi)$/.test(name)) continue;
+        if (!sections.has(name.split(".")[0] ?? "") || /\.(ts|toml|conf|json|js|crt|mobileconfig|jitsi)$/.test(name))
+          continue;
         expect([name, isKey(name) || keys.some((key) => key.startsWith(`${name}.`))]).toEqual([name, true]);
       }
     });
