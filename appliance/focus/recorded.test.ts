@@ -375,3 +375,120 @@ function ignored(element: Element, attribute: string): boolean {
   if (attribute === "sid" || (name === "bridge-session" && attribute === "id")) return true;
   return ["transport", "candidate", "fingerprint", "web-socket"].includes(name);
 }
+
+/** Scenes of asked-of-the-focus.txt: name, room, lines. */
+function scenes(): { name: string; room: string; lines: { at: number; who: string; side: string; frame: string }[] }[] {
+  const result: ReturnType<typeof scenes> = [];
+  for (const line of fixture("asked-of-the-focus.txt")) {
+    const [, name, room = ""] = /^== (\S+) (\S+)/.exec(line) ?? [];
+    if (name !== undefined) result.push({ name, room, lines: [] });
+    const [, at, who = "", side = "", frame = ""] = /^([\d.]+) (p\d) ([CS]) (.*)$/.exec(line) ?? [];
+    if (at !== undefined) result.at(-1)?.lines.push({ at: Number(at) * 1000, who, side, frame });
+  }
+  return result;
+}
+
+/** Where we answer otherwise, and why. */
+const OTHERWISE: Readonly<Record<string, string>> = {
+  odd7: "features: the original lists its library's",
+  odd39: "a room elsewhere: the original stays silent",
+  odd40: "no room: the original stays silent",
+};
+
+test.each(scenes())(
+  "$name: what was asked of the focus is answered alike, and the same mutes are sent",
+  ({ room, lines }) => {
+    const world = new SimulatedWorld(testConfig({ options: { codecs: { mid: true } } })).start();
+    const begin = world.now;
+    const clients = new Map<string, SimulatedClient>();
+    // Who they are, by the addresses that frames to them carry; the first one is owner.
+    for (const { who, side, frame } of lines.toSorted((a, b) => (a.who < b.who ? -1 : 1))) {
+      const nick = /to='([0-9a-f]{8})-[-0-9a-f]+@meet\.test/.exec(frame)?.[1];
+      if (side !== "S" || nick === undefined || clients.has(who) || (who === "p2" && clients.size < 2)) continue;
+      if (clients.size === 0 && who !== "p0") world.join(room, "other000");
+      if (who !== "p2") clients.set(who, world.join(room, nick));
+    }
+    const answers = new Map<string, string>();
+    const expected: string[] = [];
+    const mutes: string[] = [];
+    const moderation = new Set<string>();
+    for (const { at, who, side, frame } of lines) {
+      world.advance(Math.max(0, begin + at - world.now));
+      const id = / id=["']([^"']+)["']/.exec(frame)?.[1] ?? "";
+      let client = clients.get(who);
+      if (client === undefined) {
+        const nick = /(?:\/|to=')([0-9a-f]{8})/.exec(frame)?.[1];
+        if (nick === undefined || frame.includes("focus.meet.test")) continue;
+        client = world.join(room, nick);
+        clients.set(who, client);
+      }
+      const stanza = parse(frame);
+      if (stanza === undefined) continue; // offers and accepts, cut: the simulated clients have their own
+      const payload = children(stanza)[0];
+      if (side === "S") {
+        const name = payload?.getName();
+        if (stanza.getName() === "message") {
+          const body = text(child(stanza, "json-message") ?? xml("x"));
+          const key = `${at < 18_000 ? "" : Math.floor(at / 4000)} ${JSON.stringify(Object.entries(JSON.parse(body)).sort())}`;
+          if (moderation.has(key)) continue;
+          moderation.add(key);
+          world.deliver(
+            xml(
+              "message",
+              { xmlns: NS.client, from: "avmoderation.meet.test", to: FOCUS },
+              xml("json-message", { xmlns: NS.jitmeet }, body),
+            ),
+          );
+        } else if (name === "mute" && attr(stanza, "type") === "set")
+          mutes.push(`${client.nick} ${payload?.getNS()} ${attr(payload ?? xml("x"), "actor") ?? ""}`);
+        else if (["result", "error"].includes(attr(stanza, "type") ?? "") && answers.has(id))
+          expected.push(`${id} ${JSON.stringify(canonical(withoutEcho(stanza), ignored))}`);
+        continue;
+      }
+      if (stanza.getName() !== "iq" || child(stanza, "query", NS.mucAdmin) !== undefined) continue;
+      const jingle = child(stanza, "jingle", NS.jingle);
+      if (jingle !== undefined) {
+        if (attr(jingle, "action") === "session-accept") continue;
+        if (attr(jingle, "sid") !== "nosuchsid") jingle.attrs.sid = client.sid;
+        const session = child(jingle, "bridge-session", NS.focus);
+        if (session !== undefined && attr(session, "id") !== "nosuch") session.attrs.id = client.bridgeSession;
+        if (attr(jingle, "action") === "session-terminate") {
+          client.sid = undefined;
+          client.remote.clear();
+        }
+      }
+      answers.set(id, frame);
+      stanza.attrs.from =
+        attr(stanza, "to") === "focus.meet.test"
+          ? `focus.meet.test/${client.nick}-uuid@meet.test/res`
+          : `${room}/${client.nick}`;
+      stanza.attrs.to = FOCUS;
+      world.deliver(stanza);
+    }
+    const ours = world.sent.flatMap((each) => {
+      const id = attr(each, "id") ?? "";
+      return answers.has(id) ? [`${id} ${JSON.stringify(canonical(withoutEcho(each), ignored))}`] : [];
+    });
+    const compared = (list: readonly string[]): string[] =>
+      list.filter((each) => OTHERWISE[each.split(" ")[0] ?? ""] === undefined).sort();
+    expect(compared(ours)).toEqual(compared(expected));
+    const told = [...clients.values()].flatMap((client) =>
+      client.mutes.map((mute) => `${client.nick} ${mute.getNS()} ${attr(mute, "actor") ?? ""}`),
+    );
+    expect(told.sort()).toEqual(mutes.sort());
+    expect(expected.length).toBeGreaterThan(2);
+  },
+);
+
+/** Texts beside a condition are for people, and the request that an error repeats is its sender's. */
+function withoutEcho(stanza: Element): Element {
+  if (attr(stanza, "type") !== "error") return stanza;
+  const error = child(stanza, "error");
+  const condition = error === undefined ? undefined : children(error).find((each) => each.getName() !== "text");
+  return xml(
+    "iq",
+    { xmlns: NS.client, type: "error" },
+    error &&
+      xml("error", { type: attr(error, "type") }, condition && xml(condition.getName(), { xmlns: condition.getNS() })),
+  );
+}
