@@ -265,7 +265,7 @@ export interface BridgeConfig {
   readonly sctp: boolean;
   /** 0: everybody is forwarded. */
   readonly loudestSpeakers: number;
-  readonly srtpProvider: "auto" | "libcrypto" | "scalar" | "node";
+  readonly srtpProvider: "auto" | "libcrypto" | "vector" | "scalar" | "node";
 }
 
 export interface GatewayConfig {

@@ -91,7 +91,7 @@ export const bridgeOptions = {
   }),
   "bridge.srtp_provider": choice({
     default: "auto",
-    of: ["auto", "libcrypto", "scalar", "node"],
+    of: ["auto", "libcrypto", "vector", "scalar", "node"],
     reason: "Who encrypts media: the fastest measured at start, or one pinned.",
   }),
 } as const;

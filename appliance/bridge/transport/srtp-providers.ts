@@ -13,7 +13,13 @@ import {
 import { SRTP_PROFILE_SIZES } from "./srtp-keys.ts";
 import { libcryptoProvider } from "./srtp-libcrypto.ts";
 import { nodeProvider } from "./srtp-node.ts";
-import { KERNEL_TABLE_BYTES, type KernelRegion, kernelRegionBytes, scalarProvider } from "./srtp-scalar/srtp-scalar.ts";
+import {
+  KERNEL_TABLE_BYTES,
+  KernelContexts,
+  type KernelRegion,
+  kernelProvider,
+  kernelRegionBytes,
+} from "./srtp-scalar/srtp-scalar.ts";
 
 export const SRTP_PROFILES: readonly SrtpProfile[] = ["AEAD_AES_128_GCM", "AES128_CM_HMAC_SHA1_80"];
 
@@ -34,7 +40,9 @@ export function srtpProviders(
     }
   };
   attempt("libcrypto", () => libcryptoProvider(memory));
-  attempt("scalar", () => scalarProvider(memory, region));
+  const contexts = new KernelContexts(region);
+  attempt("vector", () => kernelProvider("vector", memory, contexts));
+  attempt("scalar", () => kernelProvider("scalar", memory, contexts));
   attempt("node", () => nodeProvider(memory));
   return { providers, missing };
 }

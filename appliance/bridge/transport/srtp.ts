@@ -21,7 +21,7 @@ export interface PacketMemory {
 /** Direction of a context: `receive` opens what the peer sends, `send` seals what we send to it. */
 export type SrtpDirection = "receive" | "send";
 
-export type SrtpProviderName = "libcrypto" | "scalar" | "node";
+export type SrtpProviderName = "libcrypto" | "vector" | "scalar" | "node";
 
 /** Reason codes of the packet functions: results below zero. */
 export const SRTP_MALFORMED = -1;

@@ -1,12 +1,12 @@
 /**
- * Shell: builds kernel.wasm from assembly/ with the pinned AssemblyScript compiler: `bun appliance/bridge/transport/srtp-scalar/build.ts`. The test
+ * Shell: builds kernel.wasm and kernel-vector.wasm from assembly/ with the pinned AssemblyScript compiler: `bun appliance/bridge/transport/srtp-scalar/build.ts`. The test
  * beside the loader compares what is in the repository with what this makes.
  */
 import { fileURLToPath } from "node:url";
-import { KERNEL_FILE, KERNEL_TABLE_BYTES } from "./srtp-scalar.ts";
+import { KERNEL_FILES, KERNEL_TABLE_BYTES, type KernelName } from "./srtp-scalar.ts";
 
 /** The module's bytes; throws with the compiler's words. */
-export async function buildKernel(): Promise<Uint8Array> {
+export async function buildKernel(name: KernelName): Promise<Uint8Array> {
   // Loaded here: only who builds needs the compiler.
   const { default: asc } = await import("assemblyscript/asc");
   let binary: Uint8Array | undefined;
@@ -28,6 +28,7 @@ export async function buildKernel(): Promise<Uint8Array> {
       "--shrinkLevel",
       "0",
       "--noAssert",
+      ...(name === "vector" ? ["--enable", "simd"] : []),
       "--outFile",
       "kernel.wasm",
     ],
@@ -42,7 +43,9 @@ export async function buildKernel(): Promise<Uint8Array> {
 }
 
 if (import.meta.main) {
-  const binary = await buildKernel();
-  await Bun.write(KERNEL_FILE, binary);
-  console.log(`${fileURLToPath(KERNEL_FILE)}: ${binary.length} bytes`);
+  for (const [name, file] of Object.entries(KERNEL_FILES)) {
+    const binary = await buildKernel(name as KernelName);
+    await Bun.write(file, binary);
+    console.log(`${fileURLToPath(file)}: ${binary.length} bytes`);
+  }
 }

@@ -1,11 +1,11 @@
 /**
- * The scalar SRTP kernel: AES-128-CM with HMAC-SHA1-80 (RFC 3711) and AEAD-AES-128-GCM (RFC 7714), the whole packet in one call, over the loop's own
+ * The SRTP kernel: AES-128-CM with HMAC-SHA1-80 (RFC 3711) and AEAD-AES-128-GCM (RFC 7714), the whole packet in one call, over the loop's own
  * packet memory. No allocation, no memory of its own, no imports but the memory. The loader (srtp-scalar.ts) says why it is made as it is.
  *
  * A context is two sets of keys (layout.ts), of RTP and RTCP; the functions get the address of the set they need. Results: a length, or −2 where the tag
  * is wrong.
  */
-import { counterMode, encryptBlock, expandKey, initAes } from "./aes";
+import { begin, crypt, expandKey, initAes } from "./cipher";
 import { beginHash, hash, hashBlock, hashHigh, hashLow, initGhash, setHashKey } from "./ghash";
 import { BLOCK, SALT, STATE } from "./layout";
 import { hmac, initSha1, setHmacKey } from "./sha1";
@@ -36,7 +36,9 @@ export function setGcmKeys(keys: usize, cipherKey: usize, salt: usize): void {
   expandKey(keys, cipherKey);
   store<u64>(keys, 0, SALT + 8);
   memory.copy(keys + SALT, salt, 12);
-  encryptBlock(keys, BLOCK, 0, 0, 0, 0);
+  memory.fill(BLOCK, 0, 16);
+  begin(keys, 0, 0, 0, 0, 1);
+  crypt(keys, 0, BLOCK, BLOCK, 16);
   setHashKey(keys, BLOCK);
   memory.fill(BLOCK, 0, 16);
 }
@@ -47,18 +49,15 @@ export function setGcmKeys(keys: usize, cipherKey: usize, salt: usize): void {
 // @ts-ignore: decorator
 @inline
 function counterCrypt(keys: usize, from: usize, to: usize, length: u32, ssrc: u32, high: u32, low: u32): void {
-  if (length == 0) return;
-  counterMode(
+  begin(
     keys,
-    from,
-    to,
-    length,
     load<u32>(keys, SALT),
     load<u32>(keys, SALT + 4) ^ bswap(ssrc),
     load<u32>(keys, SALT + 8) ^ bswap(high),
     load<u32>(keys, SALT + 12) ^ bswap(low << 16),
-    0,
+    (length + 15) >> 4,
   );
+  crypt(keys, 0, from, to, length);
 }
 
 export function sealCounterRtp(
@@ -143,20 +142,23 @@ function sameTag(tag: u64, rest: u16): bool {
 
 // ---- AEAD-AES-128-GCM ----
 
-/** The block of an IV of 12 bytes with counter 1 encrypts the tag; the text begins at 2. */
+// Under an IV of 12 bytes the block with counter 1 encrypts the tag; the text begins at 2.
+const TAG_BLOCK: u32 = 1;
+const TEXT_BLOCK: u32 = 2;
+
 // @ts-ignore: decorator
 @inline
-function gcmCrypt(keys: usize, from: usize, to: usize, length: u32, i0: u32, i1: u32, i2: u32): void {
-  if (length > 0) counterMode(keys, from, to, length, i0, i1, i2, 0, 2);
+function gcmBegin(keys: usize, i0: u32, i1: u32, i2: u32, textBytes: u32): void {
+  begin(keys, i0, i1, i2, 0, TEXT_BLOCK + ((textBytes + 15) >> 4));
 }
 
 /** The tag over what was hashed so far; its words are then at BLOCK. `aadBytes`, `textBytes`: their lengths. */
-function finishTag(keys: usize, aadBytes: u32, textBytes: u32, i0: u32, i1: u32, i2: u32): void {
+function finishTag(keys: usize, aadBytes: u32, textBytes: u32): void {
   // Lengths in bits, each 64 bits big-endian.
   hashBlock(keys, <u64>bswap(aadBytes << 3) << 32, <u64>bswap(textBytes << 3) << 32);
   store<u64>(BLOCK, hashLow(), 0);
   store<u64>(BLOCK, hashHigh(), 8);
-  counterMode(keys, BLOCK, BLOCK, 16, i0, i1, i2, 0, 1);
+  crypt(keys, TAG_BLOCK, BLOCK, BLOCK, 16);
 }
 
 /** In constant time. */
@@ -200,11 +202,12 @@ export function sealGcmRtp(
   const i1 = rtpIv1(keys, ssrc, roc);
   const i2 = rtpIv2(keys, roc, sequence);
   const payload = destination + headerBytes;
-  gcmCrypt(keys, source, payload, payloadBytes, i0, i1, i2);
+  gcmBegin(keys, i0, i1, i2, payloadBytes);
+  crypt(keys, TEXT_BLOCK, source, payload, payloadBytes);
   beginHash();
   hash(keys, destination, headerBytes);
   hash(keys, payload, payloadBytes);
-  finishTag(keys, headerBytes, payloadBytes, i0, i1, i2);
+  finishTag(keys, headerBytes, payloadBytes);
   writeGcmTag(payload + payloadBytes);
   return headerBytes + payloadBytes + GCM_TAG;
 }
@@ -223,12 +226,13 @@ export function openGcmRtp(
   const i2 = rtpIv2(keys, roc, sequence);
   const payload = packet + headerBytes;
   const payloadBytes = length - headerBytes - GCM_TAG;
+  gcmBegin(keys, i0, i1, i2, payloadBytes);
   beginHash();
   hash(keys, packet, headerBytes);
   hash(keys, payload, payloadBytes);
-  finishTag(keys, headerBytes, payloadBytes, i0, i1, i2);
+  finishTag(keys, headerBytes, payloadBytes);
   if (!sameGcmTag(payload + payloadBytes)) return AUTHENTICATION;
-  gcmCrypt(keys, payload, payload, payloadBytes, i0, i1, i2);
+  crypt(keys, TEXT_BLOCK, payload, payload, payloadBytes);
   return payloadBytes;
 }
 
@@ -257,9 +261,10 @@ export function sealGcmRtcp(keys: usize, packet: usize, length: u32, ssrc: u32, 
   const textBytes = length - RTCP_HEADER;
   const trailer = packet + length + GCM_TAG;
   store<u32>(trailer, bswap(index | 0x80000000));
-  gcmCrypt(keys, body, body, textBytes, i0, i1, i2);
+  gcmBegin(keys, i0, i1, i2, textBytes);
+  crypt(keys, TEXT_BLOCK, body, body, textBytes);
   hashRtcp(keys, packet, RTCP_HEADER, trailer, textBytes);
-  finishTag(keys, RTCP_HEADER + RTCP_TRAILER, textBytes, i0, i1, i2);
+  finishTag(keys, RTCP_HEADER + RTCP_TRAILER, textBytes);
   writeGcmTag(packet + length);
   return length + GCM_TAG + RTCP_TRAILER;
 }
@@ -279,9 +284,10 @@ export function openGcmRtcp(
   const clear = encrypted ? RTCP_HEADER : plain;
   const textBytes = plain - clear;
   const body = packet + RTCP_HEADER;
+  gcmBegin(keys, i0, i1, i2, textBytes);
   hashRtcp(keys, packet, clear, packet + length - RTCP_TRAILER, textBytes);
-  finishTag(keys, clear + RTCP_TRAILER, textBytes, i0, i1, i2);
+  finishTag(keys, clear + RTCP_TRAILER, textBytes);
   if (!sameGcmTag(packet + plain)) return AUTHENTICATION;
-  gcmCrypt(keys, body, body, textBytes, i0, i1, i2);
+  crypt(keys, TEXT_BLOCK, body, body, textBytes);
   return plain;
 }

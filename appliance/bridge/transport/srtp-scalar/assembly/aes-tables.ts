@@ -4,64 +4,43 @@
  * The first two rounds are nearly free: all blocks of a packet differ in the last byte of the counter only (a packet has fewer than 256 blocks), so
  * round 1 changes one column and round 2 needs one look-up a column; the rest of both is computed once per packet.
  */
-import { BLOCK, ROUND_KEYS, SBOX, TE0, TE1, TE2, TE3 } from "./layout";
+import { expandRoundKeys, initSbox, sub } from "./key-schedule";
+import { BLOCK, ROUND_KEYS, TE0, TE1, TE2, TE3 } from "./layout";
 
 /** Fills the tables. */
 export function initAes(): void {
-  // Walks the field's multiplicative group: p by the generator 3, q by its inverse.
-  let p: u32 = 1;
-  let q: u32 = 1;
-  do {
-    p = (p ^ (p << 1) ^ (p & 0x80 ? 0x1b : 0)) & 0xff;
-    q ^= q << 1;
-    q ^= q << 2;
-    q ^= q << 4;
-    q &= 0xff;
-    if (q & 0x80) q ^= 0x09;
-    const x = (q ^ rotate8(q, 1) ^ rotate8(q, 2) ^ rotate8(q, 3) ^ rotate8(q, 4)) ^ 0x63;
-    put(p, x);
-  } while (p != 1);
-  put(0, 0x63);
-}
-
-function rotate8(x: u32, by: u32): u32 {
-  return ((x << by) | (x >> (8 - by))) & 0xff;
-}
-
-function put(index: u32, s: u32): void {
-  const double = ((s << 1) ^ (s & 0x80 ? 0x1b : 0)) & 0xff;
-  // Column (2s, s, s, 3s), first byte lowest.
-  const column = double | (s << 8) | (s << 16) | ((double ^ s) << 24);
-  const at = <usize>index << 2;
-  store<u32>(at, column, TE0);
-  store<u32>(at, rotl(column, 8), TE1);
-  store<u32>(at, rotl(column, 16), TE2);
-  store<u32>(at, rotl(column, 24), TE3);
-  store<u8>(<usize>index, <u8>s, SBOX);
-}
-
-/** Expands a key of 16 bytes at `key` into the set's round keys. */
-export function expandKey(keys: usize, key: usize): void {
-  memory.copy(keys + ROUND_KEYS, key, 16);
-  let rcon: u32 = 1;
-  for (let i: usize = 4; i < 44; i++) {
-    let word = load<u32>(keys + (i << 2) - 4, ROUND_KEYS);
-    if ((i & 3) == 0) {
-      word = rotr(word, 8);
-      word =
-        sub(word & 0xff) | (sub((word >> 8) & 0xff) << 8) | (sub((word >> 16) & 0xff) << 16) | (sub(word >> 24) << 24);
-      word ^= rcon;
-      rcon = ((rcon << 1) ^ (rcon & 0x80 ? 0x1b : 0)) & 0xff;
-    }
-    store<u32>(keys + (i << 2), load<u32>(keys + (i << 2) - 16, ROUND_KEYS) ^ word, ROUND_KEYS);
+  initSbox();
+  for (let index: u32 = 0; index < 256; index++) {
+    const s = sub(index);
+    const double = ((s << 1) ^ (s & 0x80 ? 0x1b : 0)) & 0xff;
+    // Column (2s, s, s, 3s), first byte lowest.
+    const column = double | (s << 8) | (s << 16) | ((double ^ s) << 24);
+    const at = <usize>index << 2;
+    store<u32>(at, column, TE0);
+    store<u32>(at, rotl(column, 8), TE1);
+    store<u32>(at, rotl(column, 16), TE2);
+    store<u32>(at, rotl(column, 24), TE3);
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function sub(x: u32): u32 {
-  return load<u8>(<usize>x, SBOX);
+export function expandKey(keys: usize, key: usize): void {
+  expandRoundKeys(keys, key);
 }
+
+/** The packet's counter block but for its last byte. */
+let i0: u32 = 0;
+let i1: u32 = 0;
+let i2: u32 = 0;
+let i3: u32 = 0;
+
+/** Begins a packet: the words of its counter block in memory order, whose last byte counts; at most `blocks` of it will be asked for. */
+export function begin(keys: usize, w0: u32, w1: u32, w2: u32, w3: u32, blocks: u32): void {
+  i0 = w0;
+  i1 = w1;
+  i2 = w2;
+  i3 = w3;
+}
+
 // @ts-ignore: decorator
 @inline
 function te0(x: u32): u32 {
@@ -87,27 +66,8 @@ function te3(x: u32): u32 {
 function last(a: u32, b: u32, c: u32, d: u32): u32 {
   return sub(a & 0xff) | (sub((b >> 8) & 0xff) << 8) | (sub((c >> 16) & 0xff) << 16) | (sub(d >> 24) << 24);
 }
-// @ts-ignore: decorator
-@inline
-function roundKey(keys: usize, index: usize): u32 {
-  return load<u32>(keys + (index << 2), ROUND_KEYS);
-}
-
-/**
- * Encrypts or decrypts `length` bytes from `from` to `to` with the counter block of the words i0 … i3 (memory order), whose last byte begins at
- * `counter`; counter + blocks ≤ 256.
- */
-export function counterMode(
-  keys: usize,
-  from: usize,
-  to: usize,
-  length: u32,
-  i0: u32,
-  i1: u32,
-  i2: u32,
-  i3: u32,
-  counter: u32,
-): void {
+/** XORs `length` bytes, at least 1, from `from` with the key stream from the block `counter` on, to `to`. */
+export function crypt(keys: usize, counter: u32, from: usize, to: usize, length: u32): void {
   const s0 = i0 ^ load<u32>(keys, ROUND_KEYS + 0);
   const s1 = i1 ^ load<u32>(keys, ROUND_KEYS + 4);
   const s2 = i2 ^ load<u32>(keys, ROUND_KEYS + 8);
@@ -182,11 +142,4 @@ export function counterMode(
     from += 16;
     to += 16;
   }
-}
-
-/** One block of key stream into `to`: the block of the words, whatever its last byte. */
-export function encryptBlock(keys: usize, to: usize, i0: u32, i1: u32, i2: u32, i3: u32): void {
-  store<u64>(to, 0, 0);
-  store<u64>(to, 0, 8);
-  counterMode(keys, to, to, 16, i0, i1, i2, i3, i3 >> 24);
 }
