@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Element } from "ltx";
-import { serialise } from "./serialise.ts";
+import { Serialiser, serialise } from "./serialise.ts";
 
 test("writes what ltx writes (seed 11)", () => {
   let state = 11;
@@ -18,4 +18,17 @@ test("writes what ltx writes (seed 11)", () => {
     const element = build(0);
     expect(serialise(element)).toBe(element.toString());
   }
+});
+
+test("copies that share their content differ in their opening tag only", () => {
+  const serialiser = new Serialiser();
+  const one = new Element("presence", { to: "a" });
+  one.cnode(new Element("x", { y: "<" })).t("z");
+  const two = new Element("presence", { to: "b" });
+  two.children = one.children;
+  expect([one, two].map((each) => serialiser.write(each))).toEqual([one.toString(), two.toString()]);
+  one.cnode("more");
+  expect(serialiser.write(two)).toBe(two.toString());
+  serialiser.forget();
+  expect(serialiser.write(new Element("a"))).toBe("<a/>");
 });

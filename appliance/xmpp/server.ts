@@ -369,6 +369,7 @@ export class XmppServer {
 
   #take(now: Millis): ServerAction[] {
     this.#clients.flush(now);
+    this.#keeper.endTurn();
     this.#options.metrics.gauge("parley_xmpp_connections", "Open client connections").set(this.#clients.size);
     this.#options.metrics
       .gauge("parley_xmpp_sessions", "Bound sessions, hibernating ones included")

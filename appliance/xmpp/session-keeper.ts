@@ -12,7 +12,7 @@ import { attr, type Element, parse } from "../wire/xml.ts";
 import type { Login } from "./client-stream.ts";
 import { type QueueLimits, StreamManagement } from "./features/stream-management.ts";
 import type { ConnectionInfo } from "./host.ts";
-import { serialise } from "./serialise.ts";
+import { Serialiser } from "./serialise.ts";
 import type { LinkId } from "./server-io.ts";
 import { type Session, Sessions } from "./sessions.ts";
 import { Timers } from "./timers.ts";
@@ -48,6 +48,7 @@ export class SessionKeeper {
   /** Sessions that ended lately, by resumption id: their counter, for <failed h/>. */
   readonly #forgotten = new Map<string, number>();
   readonly #alive = new Set<Session>();
+  readonly #serialiser = new Serialiser();
   #number = 0;
 
   constructor(options: KeeperOptions) {
@@ -139,7 +140,7 @@ export class SessionKeeper {
 
   deliver(now: Millis, session: Session, stanza: Element): void {
     if (!stanza.attrs["xmlns"]) stanza.attrs["xmlns"] = NS.client;
-    const text = serialise(stanza);
+    const text = this.#serialiser.write(stanza);
     const { management, link } = session;
     if (management !== undefined && !management.stanzaSent(text)) {
       this.#options.count("resumption-queue-full");
@@ -186,6 +187,11 @@ export class SessionKeeper {
     session.management = undefined;
     this.#options.closed(now, session, status);
     if (management !== undefined && status !== undefined) this.#bounce(now, management.unacked);
+  }
+
+  /** At the end of a turn. */
+  endTurn(): void {
+    this.#serialiser.forget();
   }
 
   nextDeadline(): Deadline | undefined {
