@@ -191,11 +191,9 @@ export class Link {
           this.#context.media({ ...action, path: this.#outer(action.path) });
           break;
         case "accept-address":
+        case "forget-address":
         case "select-path":
           this.#context.media({ type: action.type, endpoint, path: this.#outer(action.path) });
-          break;
-        case "forget-address":
-          this.#context.media({ ...action, path: this.#outer(action.path) });
           break;
         case "ice-credentials":
           this.#context.media({ ...action, endpoint, controlling: this.#controlling });

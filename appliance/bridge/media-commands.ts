@@ -126,7 +126,8 @@ export type MediaCommand =
     }
   /** Packets from this address belong to the endpoint: an integrity-checked Binding request or response has come from it. */
   | { readonly type: "accept-address"; readonly endpoint: EndpointIndex; readonly path: Path }
-  | { readonly type: "forget-address"; readonly path: Path }
+  /** No effect where the address has become another endpoint's meanwhile. */
+  | { readonly type: "forget-address"; readonly endpoint: EndpointIndex; readonly path: Path }
   /** Where the endpoint's media goes. */
   | { readonly type: "select-path"; readonly endpoint: EndpointIndex; readonly path: Path }
   | {

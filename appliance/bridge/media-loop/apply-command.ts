@@ -81,8 +81,9 @@ export class Commands {
       }
       case "forget-address": {
         const path = this.#find(command.path);
-        if (path < 0) return;
-        const owner = state.endpoints[state.paths.owner(path)];
+        // A page loaded again may come from the same port: the address is then the new endpoint's.
+        if (path < 0 || state.paths.owner(path) !== command.endpoint) return;
+        const owner = state.endpoints[command.endpoint];
         if (owner !== undefined && owner.path === path) owner.path = -1;
         state.paths.remove(path);
         return;
