@@ -157,6 +157,21 @@ describe("its end", () => {
   });
 });
 
+test("who is in a breakout room when the lobby opens comes back without knocking", () => {
+  const m = new Meeting({}, [ANA, BEN]);
+  m.tell(m.ana, "breakout", '<breakout_rooms type="features/breakout-rooms/add" subject="A"/>');
+  m.house.wait(300);
+  const [update] = jsonFrom(m.ben.take(), "breakout") as { rooms: Record<string, { jid: string }> }[];
+  const breakout = Object.values(update?.rooms ?? {})[1]?.jid ?? "";
+  m.ben.leave(m.room, BEN);
+  m.focus.join(breakout, "focus");
+  m.ben.join(breakout, BEN);
+  m.configure(m.ana, ON);
+  m.ben.leave(breakout, BEN);
+  m.ben.take();
+  expect(m.ben.join(m.room, BEN).some((each) => codes(each).includes(110))).toBe(true);
+});
+
 test("disco by node tells a session whose room has a lobby to ask for a name", () => {
   const m = withLobby();
   const ask = (who: typeof m.ana) =>

@@ -172,6 +172,7 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
       ...basics,
       lock({
         strangers: "admit",
+        elsewhere: (room) => breakout.roomsOf(room).flatMap((each) => [...each.occupants.all()]),
         exempt: (turn, join) => lobby.exempt(turn, join),
         refusal: (join) => lobby.refusal(join),
         changed: (turn, room, membersOnly, actor) => lobby.changed(turn, room, membersOnly, actor),

@@ -27,6 +27,8 @@ export interface LockOptions {
   readonly refusal?: (join: JoinRequest) => Refusal;
   /** Those inside without membership when the room becomes members-only: out they go (XEP-0045 §10.2), or they are made members. */
   readonly strangers: "remove" | "admit";
+  /** People who count as inside though they are elsewhere for the moment (breakout rooms). */
+  readonly elsewhere?: (room: Room) => Iterable<Occupant>;
   /** Where this room's affiliations are kept, if elsewhere (breakout rooms). */
   readonly home?: (room: Room) => Room | undefined;
   readonly changed?: (turn: Turn, room: Room, membersOnly: boolean, actor: Occupant | undefined) => void;
@@ -34,8 +36,9 @@ export interface LockOptions {
 
 function strangers(turn: Turn, room: Room, options: LockOptions): void {
   const home = options.home?.(room) ?? room;
-  for (const occupant of [...room.occupants.all()]) {
-    if (affiliationRank(room.affiliation(occupant)) >= MEMBER) continue;
+  const away = options.strangers === "admit" ? (options.elsewhere?.(room) ?? []) : [];
+  for (const occupant of [...room.occupants.all(), ...away]) {
+    if (affiliationRank(room.affiliationOf(occupant.bareText, occupant.admin)) >= MEMBER) continue;
     if (options.strangers === "admit") home.setAffiliation(turn, occupant.bareText, "member");
     else room.exit(turn, occupant, { cause: "members-only", codes: [322] });
   }
