@@ -35,6 +35,8 @@ export interface EndpointRequest {
   readonly ssrcRewriting: boolean;
   /** Recorders and SIP gateways sit in the bridge's own network. */
   readonly privateAddresses: boolean;
+  /** `urn:parley:table` (design.md 3): nobody hears his own table. */
+  readonly table: string | undefined;
 }
 
 export interface ForceMute {
@@ -117,6 +119,7 @@ export class BridgeSession {
           },
           sources: [],
           ...(request.forceMute !== undefined ? { forceMute: request.forceMute } : {}),
+          ...(request.table !== undefined ? { table: request.table } : {}),
           capabilities: [
             "source-names",
             ...(request.ssrcRewriting ? ["ssrc-rewriting"] : []),
@@ -185,6 +188,11 @@ export class BridgeSession {
         now,
         known.map(([id, forceMute]) => endpoint(id, { forceMute })),
       );
+  }
+
+  /** Empty: at no table. */
+  setTable(now: Millis, id: string, table: string): void {
+    if (this.endpoints.has(id)) this.#modify(now, [endpoint(id, { table })]);
   }
 
   /** New ICE credentials for an endpoint; undefined: the bridge refuses. */

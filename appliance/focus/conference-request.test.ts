@@ -53,7 +53,7 @@ describe("over HTTP", () => {
 
   test("without a server there is an answer at once, and none is left waiting when the connection breaks", () => {
     const world = new SimulatedWorld(testConfig());
-    expect(http(world, { room: ROOM })?.status).toBe(500);
+    expect(http(world, { room: ROOM })?.status).toBe(503);
     world.start();
     world.formless = true;
     expect(http(world, { room: ROOM })).toBeUndefined();
@@ -155,7 +155,21 @@ test("draining: running conferences are answered, new ones are not begun", () =>
   world.ask(ROOM, "a@meet.test/r");
   world.input({ kind: "drain", on: true });
   expect(conferenceOf(answerTo(world, world.ask(ROOM, "b@meet.test/r")))).toMatchObject({ ready: "true" });
-  expect(conditionOf(answerTo(world, world.ask("new@muc.meet.test", "b@meet.test/r")))).toBe("internal-server-error");
+  expect(conditionOf(answerTo(world, world.ask("new@muc.meet.test", "b@meet.test/r")))).toBe("resource-constraint");
+});
+
+test("one requester may not fill the focus with empty rooms; others and used rooms do not count", () => {
+  const world = start();
+  const ask = (room: string, who: string): string | undefined =>
+    conditionOf(answerTo(world, world.ask(`${room}@muc.meet.test`, `${who}@meet.test/r`)));
+  for (let i = 0; i < 20; i++) expect(ask(`r${i}`, "greedy")).toBeUndefined();
+  expect(ask("r20", "greedy")).toBe("resource-constraint");
+  expect(ask("r5", "greedy")).toBeUndefined();
+  expect(ask("r21", "other")).toBeUndefined();
+  world.join("r0@muc.meet.test", "aaaaaaaa", { ask: false });
+  expect(ask("r22", "greedy")).toBeUndefined();
+  world.advance(16_000);
+  expect(ask("r23", "greedy")).toBeUndefined();
 });
 
 test("a room that cannot be joined: the request fails instead of hanging", () => {

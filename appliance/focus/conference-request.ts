@@ -30,6 +30,8 @@ export type ConferenceAnswer =
   | { readonly kind: "invalid-session" }
   | { readonly kind: "not-acceptable" }
   | { readonly kind: "bad-request"; readonly text: string }
+  /** Not now: later perhaps. */
+  | { readonly kind: "busy"; readonly text: string }
   | { readonly kind: "failed"; readonly text: string };
 
 export interface HttpAnswer {
@@ -124,6 +126,8 @@ function stanzaError(answer: Exclude<ConferenceAnswer, { kind: "ready" }>): Stan
       return { condition: "not-acceptable" };
     case "bad-request":
       return { condition: "bad-request", text: answer.text };
+    case "busy":
+      return { condition: "resource-constraint", text: answer.text };
     case "failed":
       return { condition: "internal-server-error", text: answer.text };
   }
@@ -151,6 +155,8 @@ export function conferenceHttpAnswer(answer: ConferenceAnswer): HttpAnswer {
       return { status: 406, body: "Error: 406 not-acceptable", json: false };
     case "bad-request":
       return { status: 400, body: `Error: 400 bad-request: ${answer.text}`, json: false };
+    case "busy":
+      return { status: 503, body: `Error: 503 ${answer.text}`, json: false };
     case "failed":
       return { status: 500, body: `Error: 500 ${answer.text}`, json: false };
   }

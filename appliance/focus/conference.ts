@@ -60,6 +60,8 @@ export class Conference {
   metadata: RoomMetadata = NO_METADATA;
   configuration: RoomConfiguration = { meetingId: undefined, isBreakout: false, mainRoom: undefined };
   readonly started: Millis;
+  /** Bare JID of who asked for it first; empty over HTTP. */
+  requester = "";
   readonly bridges: ConferenceBridges;
   readonly ownership: Ownership;
   /** Further children of our presence, by their owner's name (recording status and the like). */
@@ -214,6 +216,7 @@ export class Conference {
         sctp: this.#offersSctp(participant),
         ssrcRewriting: participant.rewriting(settings.ssrcRewriting),
         privateAddresses: inside,
+        table: participant.member.table,
       },
       (at, outcome) => {
         if (participant.attempt === attempt && this.participants.get(id) === participant)
@@ -388,6 +391,7 @@ export class Conference {
     participant.member = member;
     if (member.sendsAudio !== before.sendsAudio || member.sendsVideo !== before.sendsVideo) this.#presenceDirty = true;
     if (isModerator(member) !== isModerator(before)) this.applyForceMute(now);
+    if (member.table !== before.table) participant.bridge?.setTable(now, member.nick, member.table ?? "");
     this.#seen(now, member);
   }
 

@@ -131,6 +131,7 @@ export class Focus {
       isBreakout: (domain) =>
         domain === (this.#components.get("breakout_rooms") ?? `breakout.${settings.domains.domain}`),
       conference: (room) => this.#conferences.get(room),
+      conferences: () => this.#conferences.values(),
       create: (now, room, options) => this.#create(now, room, options),
     });
   }

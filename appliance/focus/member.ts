@@ -22,6 +22,8 @@ export interface Member {
   /** Whether SourceInfo says that it sends unmuted media of that kind (sender limits, signaling.md 5.1). */
   readonly sendsAudio: boolean;
   readonly sendsVideo: boolean;
+  /** Table group (design.md 3), at most 64 characters. */
+  readonly table: string | undefined;
   /** `startmuted` of a moderator's presence, signaling.md 5.3 (c). */
   readonly startMuted: { readonly audio: boolean; readonly video: boolean } | undefined;
 }
@@ -59,6 +61,7 @@ export function readMember(stanza: Element, trusted: readonly string[]): Member 
     features: readFeatures(stanza, trusted.includes(domainOf(attr(item, "jid")))),
     sendsAudio: sends.audio,
     sendsVideo: sends.video,
+    table: readTable(stanza),
     startMuted:
       startMuted === undefined
         ? undefined
@@ -97,3 +100,8 @@ function readFeatures(stanza: Element, trusted: boolean): ReadonlySet<string> {
 }
 
 const domainOf = (jid: string | undefined): string => parseJid(jid)?.domain ?? "";
+
+function readTable(stanza: Element): string | undefined {
+  const table = child(stanza, "table", "urn:parley:table");
+  return table === undefined ? undefined : attr(table, "name")?.slice(0, 64);
+}

@@ -17,6 +17,7 @@ export interface ReceptionHost {
   connected(): boolean;
   isBreakout(domain: string): boolean;
   conference(room: string): Conference | undefined;
+  conferences(): Iterable<Conference>;
   create(now: Millis, room: string, options: Conference["options"]): Conference;
 }
 
@@ -25,6 +26,9 @@ export type Answerer = (answer: ConferenceAnswer) => void;
 type Waiting = (failure: string | undefined) => void;
 
 const MAX_WAITERS = 1_000;
+const MAX_EMPTY_PER_REQUESTER = 20;
+/** Over HTTP the requester is not known. */
+const MAX_EMPTY_OVER_HTTP = 500;
 
 export class Reception {
   readonly #context: FocusContext;
@@ -56,7 +60,8 @@ export class Reception {
     const existing = this.#host.conference(room);
     // Who is in the main room may go to its breakout rooms.
     const authentication = breakout ? undefined : this.#authenticate(now, request, requester);
-    const refusal = this.#refusal(authentication, existing !== undefined);
+    const refusal =
+      this.#refusal(authentication, existing !== undefined) ?? (existing ? undefined : this.#greedy(requester));
     if (refusal !== undefined) {
       answer(refusal);
       return;
@@ -68,6 +73,7 @@ export class Reception {
         startVideoMuted: countProperty(request, "startVideoMuted"),
         rtcstats: request.properties.get("rtcstatsEnabled") !== "false",
       });
+    if (existing === undefined) conference.requester = requester?.split("/")[0] ?? "";
     const authenticated = authentication?.kind === "authenticated" ? authentication : undefined;
     if (authenticated !== undefined && requester !== undefined) conference.authenticated(now, requester);
     const reply = (ready: boolean): void =>
@@ -124,9 +130,19 @@ export class Reception {
     if (authentication?.kind === "invalid-session" || authentication?.kind === "not-acceptable")
       return { kind: authentication.kind };
     if (authentication?.kind === "guest" && !exists) return { kind: "not-authorized" };
-    if (!this.#host.connected()) return { kind: "failed", text: "the focus is not connected" };
+    if (!this.#host.connected()) return { kind: "busy", text: "the focus is not connected" };
     const closed = exists ? undefined : this.#host.closed();
-    return closed === undefined ? undefined : { kind: "failed", text: closed };
+    return closed === undefined ? undefined : { kind: "busy", text: closed };
+  }
+
+  /** One requester may not fill the focus with rooms that nobody enters. */
+  #greedy(requester: string | undefined): ConferenceAnswer | undefined {
+    const user = requester?.split("/")[0] ?? "";
+    const empty = [...this.#host.conferences()].filter(
+      (each) => each.requester === user && each.participants.size === 0,
+    );
+    const limit = requester === undefined ? MAX_EMPTY_OVER_HTTP : MAX_EMPTY_PER_REQUESTER;
+    return empty.length < limit ? undefined : { kind: "busy", text: "too many empty conferences" };
   }
 
   #properties(): readonly (readonly [string, string])[] {
