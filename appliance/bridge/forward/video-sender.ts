@@ -36,6 +36,7 @@ export class VideoSender {
   #filter: LayerFilter | undefined;
   #codec = -1;
   readonly #map = new SequenceMap(64);
+  #beganAt = 0;
   #timestampOffset = 0;
   /** Encoding that the timestamp offset belongs to, when it is known by its clock. */
   #reference: EncodingView | undefined;
@@ -121,6 +122,11 @@ export class VideoSender {
     return true;
   }
 
+  /** Outgoing number that the current encoding began with: gaps before it belong to what is not forwarded any more. */
+  get beganAt(): number {
+    return this.#beganAt;
+  }
+
   /** Incoming number of the current encoding behind an outgoing one; −1: none. */
   incomingOf(outgoing: number): number {
     return this.#current < 0 ? -1 : this.#map.incomingOf(outgoing);
@@ -168,7 +174,8 @@ export class VideoSender {
     this.#reference = from;
     this.#current = from.encoding;
     this.#otherFrames = 0;
-    this.#map.begin(packet.extendedSequence, stream.nextSequence);
+    this.#beganAt = stream.nextSequence;
+    this.#map.begin(packet.extendedSequence, this.#beganAt);
     this.#highestTimestamp = packet.timestamp;
     this.#applyTarget();
     this.#filter.begin(packet, stream.last);

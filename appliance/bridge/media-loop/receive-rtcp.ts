@@ -2,6 +2,7 @@
  * RTCP from an endpoint, all of it ended here (bridge.md 4.9): reports are read, NACKs answered, key-frame requests merged, transport-wide feedback handed to the
  * estimator; only sender reports go on, rewritten for each receiver.
  */
+import { PADDING_POSITION } from "../forward/history.ts";
 import type { OutgoingStream } from "../forward/sender.ts";
 import type { VideoSender } from "../forward/video-sender.ts";
 import { FeedbackFormat, RtcpCursor, RtcpType } from "../rtcp/compound.ts";
@@ -167,7 +168,10 @@ export class RtcpPath {
     }
   }
 
-  /** A number that was kept for a packet which came late and was then not wanted: nothing else will ever have it. */
+  /**
+   * A number that was kept for a packet which came late and was then not wanted, or that was lost of an encoding which is not forwarded any more: nothing
+   * else will ever have it.
+   */
   #fillHole(
     nowMs: number,
     endpoint: Endpoint,
@@ -179,9 +183,13 @@ export class RtcpPath {
     const history = stream.history;
     if (from === undefined || history === undefined) return;
     const extended = unwrap16(sequence, stream.highest);
-    if (extended > stream.highest || history.find(extended) >= 0) return;
-    const incoming = sender.incomingOf(extended);
-    if (incoming < 0 || !from.reception.has(incoming)) return;
+    if (extended > stream.highest) return;
+    const slot = history.find(extended);
+    if (slot >= 0 && history.position(slot) !== PADDING_POSITION) return;
+    if (slot < 0 && extended >= sender.beganAt) {
+      const incoming = sender.incomingOf(extended);
+      if (incoming < 0 || !from.reception.has(incoming)) return;
+    }
     for (let type = 0; type < 128; type++)
       if (
         endpoint.payload.video[type] === 1 &&

@@ -219,21 +219,32 @@ export class Sending {
     return this.#sentAgain(nowMs, receiver, stream, send.protectRtp(at, header, source, payload), slot);
   }
 
-  /** An empty packet with a number that nothing else will get: fills a hole that the receiver asks about. */
+  /**
+   * An empty packet with a number that nothing else will get: fills a hole that the receiver asks about. Asked again, it is the same packet again.
+   */
   padding(nowMs: number, receiver: Endpoint, stream: OutgoingStream, extended: number, payloadType: number): boolean {
     const send = receiver.send;
     if (send === undefined) return false;
     const { outbox, bytes } = this.#state;
+    const history = stream.historyForWriting();
+    const rewrite = this.#rewrite;
+    const slot = history.find(extended);
+    if (slot >= 0) history.read(slot, rewrite);
+    else {
+      rewrite.sequence = extended;
+      rewrite.timestamp = stream.lastTimestamp;
+      rewrite.marker = false;
+      rewrite.pictureId = -1;
+      rewrite.temporalZeroIndex = -1;
+      rewrite.frameNumber = -1;
+      history.add(rewrite, PADDING_POSITION, nowMs, true, 0);
+    }
     const at = outbox.reserve(receiver.destination, 64 + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
-    writeHeader(bytes, at, true, false, false, payloadType, extended, stream.lastTimestamp, stream.ssrc);
+    writeHeader(bytes, at, true, false, false, payloadType, extended, rewrite.timestamp, stream.ssrc);
     bytes[at + 12] = 1;
     const size = send.protectRtp(at, 12, at + 12, 1);
     if (size < 0) return false;
     outbox.commit(receiver.destination, size);
-    const rewrite = this.#rewrite;
-    rewrite.sequence = extended;
-    rewrite.timestamp = stream.lastTimestamp;
-    stream.historyForWriting().add(rewrite, PADDING_POSITION, nowMs, true, 0);
     receiver.packetsSent += 1;
     receiver.bytesSent += size;
     return true;

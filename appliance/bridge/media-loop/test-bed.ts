@@ -15,7 +15,13 @@ import { write16 } from "../rtp/bytes.ts";
 import { parseExtensions } from "../rtp/extensions.ts";
 import { isRtcp, parseHeader, parsePadding, writeHeader } from "../rtp/header.ts";
 import { RtpPacket } from "../rtp/packet.ts";
-import { createSrtpContext, type PacketMemory, type SrtpContext, type SrtpProvider } from "../transport/srtp.ts";
+import {
+  createSrtpContext,
+  type PacketMemory,
+  SRTP_REPLAYED,
+  type SrtpContext,
+  type SrtpProvider,
+} from "../transport/srtp.ts";
 import { nodeProvider } from "../transport/srtp-node.ts";
 import { addressPort, writeAddress } from "./addresses.ts";
 import { Layout, MEMORY_PAGES, SLOT_BYTES } from "./layout.ts";
@@ -110,6 +116,8 @@ export class TestPeer {
   readonly port: number;
   /** Datagrams that did not authenticate. */
   bad = 0;
+  /** Datagrams that had come before: padding that was asked for again while it was under way. */
+  twice = 0;
   readonly #bed: TestBed;
   readonly #protect: SrtpContext;
   readonly #unprotect: SrtpContext;
@@ -230,6 +238,10 @@ export class TestPeer {
     }
     parseExtensions(bytes, this.#table.kinds, packet);
     const plain = this.#unprotect.unprotectRtp(0, packet.headerLength, datagram.length);
+    if (plain === SRTP_REPLAYED) {
+      this.twice += 1;
+      return;
+    }
     if (plain < 0 || !parsePadding(bytes, plain, packet)) {
       this.bad += 1;
       return;
