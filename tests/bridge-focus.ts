@@ -128,6 +128,16 @@ export class BridgeFocus {
     await finish(this, ids.other, far, "passive", other.peers);
   }
 
+  /** Exports of the conference's sound, as they stand in JSON. */
+  async connects(...connects: readonly Json[]): Promise<number> {
+    const response = await fetch(`${this.#http}/colibri/v2/conferences/${this.meeting}`, {
+      method: "PATCH",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ connects }),
+    });
+    return response.status;
+  }
+
   async expire(id: string): Promise<void> {
     await this.modify({ endpoints: [{ id, create: false, expire: true, media: [], capabilities: [] }] });
   }

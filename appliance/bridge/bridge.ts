@@ -22,6 +22,7 @@ import {
   type TransportFactory,
 } from "./context.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { MediaExport } from "./export.ts";
 import type { Link } from "./link.ts";
 import type { MediaEvent, MediaSocket, Path, SourceIndex } from "./media-commands.ts";
 import type { Relay } from "./relay.ts";
@@ -370,6 +371,11 @@ export class Bridge {
 
   /** A WebSocket that a `channel-dial` asked for is open. */
   channelDialled(now: Millis, channel: ChannelId): void {
+    const own = this.#export((each) => each.channel === channel);
+    if (own !== undefined) {
+      own.opened(now);
+      return;
+    }
     for (const conference of this.#conferences.values())
       for (const relay of conference.relays.values())
         if (relay.isDialled(channel)) {
@@ -387,7 +393,29 @@ export class Bridge {
     this.#settle(now);
   }
 
+  #export(matches: (each: MediaExport) => boolean): MediaExport | undefined {
+    for (const conference of this.#conferences.values())
+      for (const each of conference.exports.values()) if (matches(each)) return each;
+    return undefined;
+  }
+
+  /** The socket of a `tap-open` is there. */
+  tapOpened(tap: number, address: string, port: number): void {
+    const own = this.#export((each) => each.index === tap);
+    if (own === undefined) this.context.act({ type: "tap-close", tap });
+    else own.tapOpened(address, port);
+  }
+
+  tapDatagram(tap: number, bytes: Uint8Array): void {
+    this.#export((each) => each.index === tap)?.datagram(bytes);
+  }
+
   channelText(now: Millis, channel: ChannelId, text: string): void {
+    const own = this.#export((each) => each.channel === channel);
+    if (own !== undefined) {
+      own.text(now, text);
+      return;
+    }
     const holder = this.#channels.get(channel);
     if (holder === undefined || !holder.peer.channel.isWebSocket(channel)) {
       this.context.counters.drop("channel-message-late");
@@ -399,6 +427,7 @@ export class Bridge {
   }
 
   channelClosed(channel: ChannelId): void {
+    this.#export((each) => each.channel === channel)?.closed();
     this.#channels.get(channel)?.peer.channel.webSocketClosed(channel);
     this.#channels.delete(channel);
   }

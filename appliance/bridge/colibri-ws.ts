@@ -23,7 +23,10 @@ export interface ColibriWs {
   readonly port: number;
   send(channel: ChannelId, text: string): void;
   close(channel: ChannelId, code: number, reason: string): void;
-  dial(channel: ChannelId, url: string): void;
+  /** Connects as client, again and again until `close`. */
+  dial(channel: ChannelId, url: string, headers: Readonly<Record<string, string>>): void;
+  /** Drops a dialled connection; the next attempt follows. */
+  redial(channel: ChannelId): void;
   stop(): Promise<void>;
 }
 
@@ -38,14 +41,19 @@ const SILENCE_MS = 60_000;
 /** What a client that reads nothing may leave unsent, bytes. */
 const MAX_UNSENT = 1024 * 1024;
 const MAX_SOCKETS = 5_000;
-const REDIAL_MS = 2_000;
+const MIN_REDIAL_MS = 1_000;
+const MAX_REDIAL_MS = 30_000;
+const STABLE_MS = 30_000;
 /** UTF-8 takes at most three bytes for what is one UTF-16 unit. */
 const MAX_MESSAGE_BYTES = 3 * MAX_CHANNEL_MESSAGE;
 
 /** The runtime's own constructor takes TLS options, which the browser's type does not know. */
 const ClientSocket = WebSocket as unknown as new (
   url: string,
-  options: { readonly tls: { readonly ca?: string; readonly rejectUnauthorized: boolean } },
+  options: {
+    readonly headers: Readonly<Record<string, string>>;
+    readonly tls: { readonly ca?: string; readonly rejectUnauthorized: boolean };
+  },
 ) => WebSocket;
 
 /** Other bridges stand behind gateways whose certificates come from where the XMPP server's does. */
@@ -113,11 +121,15 @@ export function startColibriWs(listen: ListenAddress, trust: ServerTrust, events
       else socket.ping();
   }, PING_MS);
 
-  const dial = (channel: ChannelId, url: string): void => {
+  const dial = (channel: ChannelId, url: string, headers: Readonly<Record<string, string>>, waitMs: number): void => {
     if (stopped) return;
-    const socket = new ClientSocket(url, { tls: trustOptions(trust) });
+    let openedAt: number | undefined;
+    const socket = new ClientSocket(url, { headers, tls: trustOptions(trust) });
     dialled.set(channel, socket);
-    socket.onopen = () => events.dialled(channel);
+    socket.onopen = () => {
+      openedAt = monotonicNow();
+      events.dialled(channel);
+    };
     socket.onmessage = ({ data }) => {
       if (typeof data === "string") events.text(channel, data);
       else events.dropped("channel-message-binary");
@@ -126,9 +138,12 @@ export function startColibriWs(listen: ListenAddress, trust: ServerTrust, events
     socket.onclose = () => {
       if (dialled.get(channel) !== socket) return;
       events.closed(channel);
+      // At once after a connection that was stable, then 1 s, doubling to 30 s (bridge.md 7.3).
+      const stable = openedAt !== undefined && monotonicNow() - openedAt > STABLE_MS;
+      const next = stable ? 0 : Math.min(MAX_REDIAL_MS, Math.max(MIN_REDIAL_MS, waitMs * 2));
       setTimeout(() => {
-        if (dialled.get(channel) === socket) dial(channel, url);
-      }, REDIAL_MS);
+        if (dialled.get(channel) === socket) dial(channel, url, headers, next);
+      }, waitMs);
     };
   };
 
@@ -151,7 +166,8 @@ export function startColibriWs(listen: ListenAddress, trust: ServerTrust, events
       dialled.delete(channel);
       own?.close(code === 1000 || code === 1001 ? 1000 : code, reason);
     },
-    dial,
+    dial: (channel, url, headers) => dial(channel, url, headers, 0),
+    redial: (channel) => dialled.get(channel)?.close(),
     async stop() {
       stopped = true;
       clearInterval(keepAlive);

@@ -15,6 +15,7 @@ import type { Candidate, Fingerprint, IceTransport } from "../wire/ice-transport
 import { NS } from "../wire/namespaces.ts";
 import type { HeaderExtension, PayloadType } from "../wire/rtp-description.ts";
 import type { Source, SourceGroup } from "../wire/sources.ts";
+import { type Element, xml } from "../wire/xml.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -80,8 +81,39 @@ function readModify(body: Json, fromUrl: string | undefined): ConferenceModify {
     rtcstatsEnabled: body["rtcstats-enabled"] === undefined || flag(body["rtcstats-enabled"]),
     endpoints: list(body["endpoints"]).map((each) => readEndpoint(object(each))),
     relays: list(body["relays"]).map((each) => readRelay(object(each))),
-    connects: [],
+    connects: list(body["connects"]).map((each) => connectElement(object(each))),
   };
+}
+
+/** Exports are read from XML (export-request.ts); JSON has the same names (bridge.md 1.15). */
+function connectElement(source: Json): Element {
+  const attributes = ["id", "url", "protocol", "type"].map((name) => [name, optional(source[name], text)] as const);
+  const flags = ["create", "expire", "audio", "video"].map((name) => [name, flag(source[name]) || undefined] as const);
+  const ping = optional(source["ping"], object);
+  const names = (key: string): readonly string[] | undefined =>
+    optional(source[key], (each) => list(each).map((one) => text(typeof one === "string" ? one : object(one)["name"])));
+  const exports = names("exports");
+  const requests = names("requests");
+  return xml(
+    "connect",
+    { xmlns: NS.colibri2, ...Object.fromEntries([...attributes, ...flags]) },
+    Object.entries(optional(source["headers"], object) ?? {}).map(([name, value]) =>
+      xml("http-header", { name, value: String(value) }),
+    ),
+    ping !== undefined && xml("ping", { interval: String(ping["interval"]), timeout: String(ping["timeout"]) }),
+    exports !== undefined &&
+      xml(
+        "exports",
+        {},
+        exports.map((name) => xml("export", { name })),
+      ),
+    requests !== undefined &&
+      xml(
+        "requests",
+        {},
+        requests.map((name) => xml("request", { name })),
+      ),
+  );
 }
 
 function readEntity(source: Json): ColibriEntity {

@@ -79,11 +79,27 @@ describe("errors of bridge.md 1.7", () => {
       undefined,
     ],
     [
-      "media export",
-      modify("<connects><connect id='1' create='true' url='wss://x' type='recorder' protocol='mediajson'/></connects>"),
+      "video export",
+      modify(
+        "<connects><connect id='1' create='true' url='wss://x' type='recorder' protocol='mediajson' video='true'/></connects>",
+      ),
       "feature-not-implemented",
       "feature_not_implemented",
     ],
+    ...[
+      "<connect create='true' url='wss://x' type='recorder' protocol='mediajson'/>",
+      "<connect id='1' create='true' url='http://x' type='recorder' protocol='mediajson'/>",
+      "<connect id='1' create='true' url='wss://x' type='spy' protocol='mediajson'/>",
+      "<connect id='1' create='true' url='wss://x' type='recorder' protocol='rtp'/>",
+      "<connect id='1' create='true' url='wss://x' type='recorder' protocol='mediajson'><http-header name='a b' value='x'/></connect>",
+      "<connect id='1' expire='true'/><connect id='1' expire='true'/>",
+      "<connect id='nosuch'/>",
+    ].map((inner): [string, string, string, undefined] => [
+      `connect ${inner}`,
+      modify(`<connects>${inner}</connects>`),
+      "bad-request",
+      undefined,
+    ]),
   ];
   test.each(table)("%s", (_name, request, condition, reason) => {
     const { reply } = withTwo().ask(request);

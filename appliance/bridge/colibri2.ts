@@ -19,6 +19,8 @@ import { xml } from "../wire/xml.ts";
 import { Conference } from "./conference.ts";
 import type { BridgeContext } from "./context.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { MediaExport } from "./export.ts";
+import { isExportFault, readExportRequests } from "./export-request.ts";
 import type { OwnPort } from "./link.ts";
 import { Relay } from "./relay.ts";
 
@@ -108,7 +110,9 @@ function validate(request: ConferenceModify): ColibriOutcome | undefined {
   if (endpoints.length > 1 && !endpoints.every((each) => isPureExpire(each) || isPureForceMute(each)))
     return notImplemented("Creating or updating more than one endpoint in one request");
   if (relays.length > 1) return notImplemented("More than one relay in one request");
-  if (request.connects.length > 0) return notImplemented("Media export");
+  const exports = readExportRequests(request.connects);
+  if (isExportFault(exports))
+    return exports.fault === "bad-request" ? refuse("bad-request", exports.text) : notImplemented(exports.text);
   return undefined;
 }
 
@@ -144,6 +148,8 @@ function apply(
     endpoints.push(answer);
     created ||= each.create;
   }
+  const refusedExport = handleExports(context, conference, request);
+  if (refusedExport !== undefined) return refusedExport;
   for (const each of request.relays) {
     const answer = handleRelay(now, context, conferences, conference, each);
     if ("error" in answer) return answer;
@@ -261,6 +267,30 @@ function restartIce(now: Millis, context: BridgeContext, endpoint: Endpoint): Ic
     return endpoint.description();
   }
   context.counters.iceRestartsRejected++;
+  return undefined;
+}
+
+/** Delta by id (bridge.md 7.3): create, expire, or update of an existing one. */
+function handleExports(
+  context: BridgeContext,
+  conference: Conference,
+  request: ConferenceModify,
+): { error: StanzaError } | undefined {
+  const wanted = readExportRequests(request.connects);
+  if (isExportFault(wanted)) return refuse("bad-request", wanted.text);
+  for (const each of wanted) {
+    const present = conference.exports.get(each.id);
+    if (each.expire) {
+      present?.close();
+      conference.exports.delete(each.id);
+    } else if (each.create) {
+      if (present !== undefined) return refuse("bad-request", `connect ${each.id} already exists`);
+      const index = context.endpointIndices.take();
+      if (index === undefined) return refuse("resource-constraint", "Too many endpoints");
+      conference.exports.set(each.id, new MediaExport(context, conference, each, index));
+    } else if (present === undefined) return refuse("bad-request", `Unknown connect ${each.id}`);
+    else present.update(each);
+  }
   return undefined;
 }
 

@@ -9,6 +9,7 @@ import { handleClientMessage } from "./client-messages.ts";
 import type { ConferenceSource } from "./conference-sources.ts";
 import type { BridgeContext } from "./context.ts";
 import { Endpoint, type EndpointHome } from "./endpoint.ts";
+import type { MediaExport } from "./export.ts";
 import type { EndpointIndex, EndpointLevels, LayerState, SourceIndex } from "./media-commands.ts";
 import { mapAudioSource, reallocate, videoSourcesMap } from "./reallocate.ts";
 import { Speech } from "./receive/speech.ts";
@@ -30,6 +31,7 @@ export class Conference implements EndpointHome {
   readonly number: number;
   readonly endpoints = new Map<string, Endpoint>();
   readonly relays = new Map<string, Relay>();
+  readonly exports = new Map<string, MediaExport>();
   readonly speech = new Speech();
   readonly feedbackSsrcs: { readonly audio: number; readonly video: number };
   expired = false;
@@ -135,6 +137,8 @@ export class Conference implements EndpointHome {
     this.expired = true;
     for (const id of [...this.endpoints.keys()]) this.removeEndpoint(now, id);
     for (const id of [...this.relays.keys()]) this.removeRelay(now, id);
+    for (const each of this.exports.values()) each.close();
+    this.exports.clear();
     this.context.media({ type: "remove-conference", conference: this.number });
     this.context.counters.conferencesCompleted++;
     this.context.counters.conferenceSeconds += Math.round((now - this.createdAt) / 1000);
@@ -162,6 +166,7 @@ export class Conference implements EndpointHome {
   /** Audio subscriptions name sources; allocations and slots depend on them. */
   sourcesChanged(_now: Millis): void {
     for (const endpoint of this.endpoints.values()) if (!isDefault(endpoint)) this.subscribeAudio(endpoint);
+    for (const each of this.exports.values()) each.subscribe();
     this.changed();
   }
 
@@ -261,7 +266,10 @@ export class Conference implements EndpointHome {
   }
 
   nextDeadline(): Deadline | undefined {
+    let exports: Deadline | undefined;
+    for (const each of this.exports.values()) exports = soonest(exports, each.nextDeadline());
     return soonest(
+      exports,
       this.speech.nextDeadline(),
       this.#emptySince === undefined
         ? undefined
@@ -272,6 +280,7 @@ export class Conference implements EndpointHome {
   }
 
   handleTimeout(now: Millis): void {
+    for (const each of this.exports.values()) each.handleTimeout(now);
     const { dominantChanged, orderChanged } = this.speech.handleTimeout(now);
     if (dominantChanged) this.#dominantSpeakerChanged(now);
     if (orderChanged) this.changed();
@@ -370,7 +379,8 @@ export class Conference implements EndpointHome {
     if (dominant === undefined || message === undefined) return;
     this.context.counters.dominantSpeakerChanges++;
     this.broadcast(now, message);
-    const speaker = this.endpoints.get(dominant.id);
+    let speaker: { readonly index: EndpointIndex } | undefined = this.endpoints.get(dominant.id);
+    for (const relay of this.relays.values()) if (relay.endpoints.has(dominant.id)) speaker ??= relay;
     this.context.media({
       type: "dominant-speaker",
       conference: this.number,

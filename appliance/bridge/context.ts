@@ -22,7 +22,17 @@ export type BridgeAction =
   | { readonly type: "channel-text"; readonly channel: ChannelId; readonly text: string }
   | { readonly type: "channel-close"; readonly channel: ChannelId; readonly code: number; readonly reason: string }
   /** Open a WebSocket as client; `channelOpened`, `channelText`, `channelClosed` follow under that number. */
-  | { readonly type: "channel-dial"; readonly channel: ChannelId; readonly url: string }
+  | {
+      readonly type: "channel-dial";
+      readonly channel: ChannelId;
+      readonly url: string;
+      readonly headers: Readonly<Record<string, string>>;
+    }
+  /** The peer of a dialled WebSocket is silent: drop the connection and dial again. */
+  | { readonly type: "channel-redial"; readonly channel: ChannelId }
+  /** Open a UDP socket on that address of ours, that the loop sends an export's packets to; `tapOpened`, `tapDatagram` follow. */
+  | { readonly type: "tap-open"; readonly tap: number; readonly address: string }
+  | { readonly type: "tap-close"; readonly tap: number }
   | {
       readonly type: "log";
       readonly level: "debug" | "info" | "warn";

@@ -93,7 +93,7 @@ export class Relay implements LinkOwner {
       return;
     }
     this.#dialled = this.#context.newChannel();
-    this.#context.act({ type: "channel-dial", channel: this.#dialled, url });
+    this.#context.act({ type: "channel-dial", channel: this.#dialled, url, headers: {} });
   }
 
   isDialled(channel: ChannelId): boolean {

@@ -365,6 +365,80 @@ test("several conferences between the same two bridges do not meet on one addres
   }
 }, 30_000);
 
+test(
+  "an export hears the conference: header, start, media, pings, and the end",
+  () =>
+    meeting(async (focus) => {
+      const heard: Record<string, unknown>[] = [];
+      let authorization: string | null = null;
+      const recorder = Bun.serve({
+        hostname: "127.0.0.1",
+        port: 0,
+        fetch(request, server) {
+          authorization = request.headers.get("authorization");
+          return server.upgrade(request) ? undefined : new Response("", { status: 400 });
+        },
+        websocket: {
+          message(socket, message) {
+            const event = JSON.parse(String(message)) as Record<string, unknown>;
+            heard.push(event);
+            if (event["event"] === "ping") socket.send(JSON.stringify({ event: "pong", id: event["id"] }));
+          },
+        },
+      });
+      try {
+        const a = await focus.join({ id: "aaaaaaaa", ssrc: 1000, encodings: [] });
+        const b = await focus.join({ id: "bbbbbbbb", ssrc: 2000, encodings: [] });
+        const connect = {
+          id: "rec1",
+          create: true,
+          url: `ws://127.0.0.1:${recorder.port}/meet`,
+          protocol: "mediajson",
+          type: "recorder",
+          audio: true,
+          headers: { Authorization: "Bearer x" },
+          ping: { interval: 1000, timeout: 500 },
+        };
+        expect(await focus.connects(connect)).toBe(200);
+        expect(await focus.connects(connect)).toBe(400);
+        for (const peer of [a, b]) peer.startMedia({ audioLevel: 60 });
+        const of = (event: string, tag: string): Record<string, unknown>[] =>
+          heard.filter((each) => each["event"] === event && (each[event] as { tag?: string } | undefined)?.tag === tag);
+        for (const tag of ["aaaaaaaa-a0", "bbbbbbbb-a0"]) {
+          await until(`media of ${tag}`, () => of("media", tag).length > 30);
+          expect(of("start", tag)).toMatchObject([
+            {
+              start: {
+                mediaFormat: { encoding: "opus", sampleRate: 48_000, channels: 2 },
+                customParameters: { endpointId: tag.slice(0, 8) },
+              },
+            },
+          ]);
+          const media = of("media", tag)[1]?.["media"] as Record<string, string> | undefined;
+          expect(media).toMatchObject({ chunk: "2" });
+          expect(Buffer.from(media?.["payload"] ?? "", "base64").every((byte) => byte === 0x5a)).toBe(true);
+        }
+        expect(authorization as string | null).toBe("Bearer x");
+        await until("a ping", () => heard.some((each) => each["event"] === "ping"));
+        expect(heard.map((each) => Number(each["sequenceNumber"]))).toEqual(heard.map((_, i) => i + 1));
+        // One microphone only, from now on.
+        expect(await focus.connects({ id: "rec1", exports: ["bbbbbbbb-a0"] })).toBe(200);
+        await until("a is heard no more", () => {
+          const before = of("media", "bbbbbbbb-a0").length;
+          return (
+            heard.slice(-20).every((each) => (each["media"] as { tag?: string } | undefined)?.tag !== "aaaaaaaa-a0") &&
+            before > 0
+          );
+        });
+        expect(await focus.connects({ id: "rec1", expire: true })).toBe(200);
+        await until("the end", () => heard.at(-1)?.["event"] === "session-end");
+      } finally {
+        await recorder.stop(true);
+      }
+    }),
+  20_000,
+);
+
 describe("the channel", () => {
   test("refusals, replacement, end", () =>
     meeting(async (focus) => {

@@ -16,6 +16,7 @@ import { startBridgeHttp } from "./http.ts";
 import type { Link } from "./link.ts";
 import type { MediaCommand, MediaEvent, SrtpProfile } from "./media-commands.ts";
 import { type MediaLoopHandle, startMediaLoop } from "./media-loop/start.ts";
+import { Taps } from "./taps.ts";
 import { CERTIFICATE_RENEWAL_MS, makeCertificate } from "./transport/certificate.ts";
 import { sctpDataChannel } from "./transport/data-channel.ts";
 import { DtlsContext } from "./transport/dtls.ts";
@@ -190,6 +191,18 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
     dropped: (reason) => bridge.context.counters.drop(reason),
   });
 
+  const taps = new Taps({
+    opened(tap, address, port) {
+      bridge.tapOpened(tap, address, port);
+      done();
+    },
+    datagram(tap, bytes) {
+      bridge.tapDatagram(tap, bytes);
+      done();
+    },
+    dropped: (reason) => bridge.context.counters.drop(reason),
+  });
+
   const session = new XmppSession({
     host: config.login.host,
     port: config.login.port,
@@ -238,7 +251,16 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
         channels.close(action.channel, action.code, action.reason);
         break;
       case "channel-dial":
-        channels.dial(action.channel, action.url);
+        channels.dial(action.channel, action.url, action.headers);
+        break;
+      case "channel-redial":
+        channels.redial(action.channel);
+        break;
+      case "tap-open":
+        taps.open(action.tap, action.address);
+        break;
+      case "tap-close":
+        taps.close(action.tap);
         break;
       case "log":
         log[action.level](action.message, action.fields);
@@ -262,6 +284,7 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
     bridge.stop(monotonicNow());
     done();
     await session.stop(deadlineMs);
+    taps.stop();
     await Promise.all([channels.stop(), http.stop(), loop.stop()]);
     transports.stop();
   };
