@@ -276,6 +276,38 @@ describe("XEP-0198", () => {
     for (const h of ["-1", "x", "4294967296", "", "1e9"]) bad(`<a xmlns="${NS.sm}" h="${h}"/>`, "policy-violation");
     bad(`<a xmlns="${NS.sm}"/>`, "policy-violation");
   });
+  test("the id stays the same through several resumptions, and counters go on", () => {
+    const box = new DialogueServer();
+    let ana = box.guest();
+    const id = ana.resumptionId;
+    for (let round = 0; round < 3; round++) {
+      ana.drop();
+      const again = box.websocket({ previd: id });
+      again.loginAnonymously();
+      expect(again.resume(ana).attrs).toMatchObject({ previd: id, h: String(round) });
+      expect(attr(again.ask("get", "meet.test", PING), "to")).toBe(ana.jid);
+      ana = again;
+    }
+    expect(box.core.sessionCount).toBe(1);
+  });
+  test("stream management without resumption: no id, and the session ends with its socket", () => {
+    const box = new DialogueServer();
+    const jvb = box.service("jvb");
+    jvb.raw(`<enable xmlns="${NS.sm}"/>`);
+    expect(jvb.expect("enabled").attrs).toEqual({ xmlns: NS.sm });
+    jvb.drop();
+    expect(box.core.sessionCount).toBe(0);
+  });
+  test("a service is granted 15 s, a guest 60, whoever asks for less gets less", () => {
+    const box = new DialogueServer();
+    const granted = (participant: Participant, max = ""): string | undefined => {
+      participant.raw(`<enable xmlns="${NS.sm}" resume="true"${max}/>`);
+      return attr(participant.expect("enabled"), "max");
+    };
+    expect(granted(box.service("jvb"))).toBe("15");
+    expect(granted(box.guest({}, { management: false }))).toBe("60");
+    expect(granted(box.guest({}, { management: false }), ` max="10"`)).toBe("10");
+  });
   test("resuming with a counter that is too high, or none", () => {
     const box = new DialogueServer();
     const ana = box.guest();

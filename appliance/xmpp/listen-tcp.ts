@@ -158,23 +158,24 @@ export function endPointBinding(chain: string): Uint8Array | undefined {
     .digest();
 }
 
-/** Names of a peer's certificate, when it is valid by our roots: DNS names and XmppAddr-free subjects (RFC 6125 §6.4). */
+/**
+ * Names that a peer's certificate proves by our roots (RFC 6125 §6.4). A valid chain whose name is another than the one we called is still proof
+ * of its own names.
+ */
 function peerDomains(socket: tls.TLSSocket): string[] {
-  if (
-    !socket.authorized &&
-    socket.authorizationError !== null &&
-    !String(socket.authorizationError).includes("ALTNAME")
-  )
-    return [];
+  const { authorized, authorizationError } = socket;
+  const code =
+    authorizationError instanceof Error
+      ? ((authorizationError as NodeJS.ErrnoException).code ?? "")
+      : String(authorizationError);
+  if (authorized !== true && code !== "ERR_TLS_CERT_ALTNAME_INVALID") return [];
   const certificate = socket.getPeerCertificate();
   const names = (certificate?.subjectaltname ?? "")
     .split(",")
     .map((each) => each.trim())
     .filter((each) => each.startsWith("DNS:"))
     .map((each) => each.slice(4).toLowerCase());
-  return names.length > 0
-    ? names
-    : typeof certificate?.subject?.CN === "string"
-      ? [certificate.subject.CN.toLowerCase()]
-      : [];
+  if (names.length > 0) return names;
+  const name = certificate?.subject?.CN;
+  return typeof name === "string" ? [name.toLowerCase()] : [];
 }

@@ -9,7 +9,7 @@ import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Outgoing, outgoingConnections } from "./connect.ts";
 import { fetchBounded } from "./fetch.ts";
-import { type HttpListener, listenHttp, type WebSocketConnection } from "./listen-http.ts";
+import { type HttpEvents, type HttpListener, listenHttp, type WebSocketConnection } from "./listen-http.ts";
 import { listenTcp, type TcpConnection, type TcpEvents, type TlsSettings } from "./listen-tcp.ts";
 import type { XmppServer } from "./server.ts";
 import type { LinkId, ServerAction, ServerInput } from "./server-io.ts";
@@ -57,6 +57,7 @@ export async function listen(
   let timer: ReturnType<typeof setTimeout> | undefined;
   let http: HttpListener | undefined;
   let outgoing: Outgoing | undefined;
+  let stopping = false;
   let stopped = false;
   const queue: ServerInput[] = [];
   let running = false;
@@ -161,35 +162,56 @@ export async function listen(
   tellClock();
   const clockTimer = setInterval(tellClock, CLOCK_CHECK_MS);
 
-  const clientTls: TlsSettings = { identity: options.tls, asksPeerCertificate: false };
-  const c2s = await listenTcp(options.c2s, tcpEvents("client"), clientTls);
-  http = listenHttp(
-    { address: options.http, trustedProxies: options.trustedProxies, regionHeader: options.regionHeader },
-    {
-      websocketOpened(connection, origin) {
-        const link = add({ kind: "websocket", connection });
-        feed({ type: "websocket-connected", link, origin });
-      },
-      frame: (connection, text) => about(connection, (link) => ({ type: "frame", link, text })),
-      binaryFrame: (connection) => about(connection, (link) => ({ type: "binary-frame", link })),
-      websocketClosed: gone,
-      overflow: (connection) => about(connection, (link) => ({ type: "overflow", link })),
-      boshRequest: (request, origin, body) => feed({ type: "bosh-request", request, origin, body }),
-      boshAborted: (request) => feed({ type: "bosh-aborted", request }),
-      health: () => undefined,
-      metrics: () => metrics.exposition(),
-      other: (path, query) => server.httpGet(monotonicNow(), path, query),
-    },
-  );
-  const component =
-    options.component === undefined ? undefined : await listenTcp(options.component, tcpEvents("component"), undefined);
   const { federation } = options;
+  const clientTls: TlsSettings = { identity: options.tls, asksPeerCertificate: false };
   const serverTls: TlsSettings = {
     identity: options.tls,
     asksPeerCertificate: true,
     ...(federation?.roots !== undefined ? { peerRoots: federation.roots } : {}),
   };
-  const s2s = federation === undefined ? undefined : await listenTcp(federation.listen, tcpEvents("server"), serverTls);
+  const httpEvents: HttpEvents = {
+    websocketOpened(connection, origin) {
+      const link = add({ kind: "websocket", connection });
+      feed({ type: "websocket-connected", link, origin });
+    },
+    frame: (connection, text) => about(connection, (link) => ({ type: "frame", link, text })),
+    binaryFrame: (connection) => about(connection, (link) => ({ type: "binary-frame", link })),
+    websocketClosed: gone,
+    overflow: (connection) => about(connection, (link) => ({ type: "overflow", link })),
+    boshRequest: (request, origin, body) => feed({ type: "bosh-request", request, origin, body }),
+    boshAborted: (request) => feed({ type: "bosh-aborted", request }),
+    health: () => (stopping ? "stopping" : undefined),
+    metrics: () => metrics.exposition(),
+    other: (path, query) => server.httpGet(monotonicNow(), path, query),
+  };
+  const ports: Record<string, number> = {};
+  const listeners: { stop(): void }[] = [];
+  const open = async (
+    name: string,
+    address: ListenAddress,
+    service: "client" | "server" | "component",
+    settings: TlsSettings | undefined,
+  ): Promise<void> => {
+    const listener = await listenTcp(address, tcpEvents(service), settings);
+    listeners.push(listener);
+    ports[name] = listener.port;
+  };
+  try {
+    await open("xmpp", options.c2s, "client", clientTls);
+    if (options.component !== undefined) await open("xmppComponent", options.component, "component", undefined);
+    if (federation !== undefined) await open("xmppServer", federation.listen, "server", serverTls);
+    http = listenHttp(
+      { address: options.http, trustedProxies: options.trustedProxies, regionHeader: options.regionHeader },
+      httpEvents,
+    );
+    ports["xmppHttp"] = http.port;
+  } catch (error) {
+    // A port is taken: leave nothing behind that listens.
+    for (const listener of listeners) listener.stop();
+    clearInterval(clockTimer);
+    clearTimeout(timer);
+    throw error;
+  }
   if (federation !== undefined)
     outgoing = outgoingConnections(federation.routes, serverTls, {
       tcp: tcpEvents("server"),
@@ -200,16 +222,11 @@ export async function listen(
       },
       failed: (link) => feed({ type: "disconnected", link }),
     });
-  const listeners = [c2s, ...(component === undefined ? [] : [component]), ...(s2s === undefined ? [] : [s2s])];
 
   return {
-    ports: {
-      xmpp: c2s.port,
-      xmppHttp: http.port,
-      ...(component === undefined ? {} : { xmppComponent: component.port }),
-      ...(s2s === undefined ? {} : { xmppServer: s2s.port }),
-    },
+    ports,
     async stop(deadlineMs) {
+      stopping = true;
       const until = monotonicNow() + deadlineMs;
       for (const each of listeners) each.stop();
       for (const action of server.shutdown(monotonicNow())) perform(action);

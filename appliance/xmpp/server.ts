@@ -109,7 +109,11 @@ export class XmppServer {
       replaced: (now, link) => this.#clients.replaced(now, link),
       takenOver: (now, link) => this.#clients.takenOver(now, link),
       released: (address) => this.#clients.released(address),
-      closed: (now, session, status) => this.#router.sessionClosed(now, session, status),
+      closed: (now, session, status) => {
+        if (session.kind === "service")
+          act(logged("service has left", { user: session.jid.local, domain: session.jid.domain, status }));
+        this.#router.sessionClosed(now, session, status);
+      },
       route: (now, stanza) => this.#routeOwn(now, stanza),
       available: (now, session) => this.#available(now, session),
     });
@@ -165,7 +169,17 @@ export class XmppServer {
         act,
         anonymous: (now, stream, domain, origin) => this.#logins.anonymous(now, stream, domain, origin),
         stanza: (now, session, stanza) => this.#router.fromSession(now, session, stanza),
-        binding: (session) => this.#pushed(session),
+        binding: (session) => {
+          if (session.kind === "service")
+            act(
+              logged("service has logged in", {
+                user: session.jid.local,
+                domain: session.jid.domain,
+                resource: session.jid.resource,
+              }),
+            );
+          return this.#pushed(session);
+        },
       },
       this.#keeper,
     );
@@ -379,3 +393,11 @@ export class XmppServer {
     return actions;
   }
 }
+
+/** Services are named in the log; people never (design.md 3). */
+const logged = (message: string, fields: Readonly<Record<string, unknown>>): ServerAction => ({
+  type: "log",
+  level: "info",
+  message,
+  fields,
+});

@@ -86,6 +86,7 @@ export class SessionKeeper {
       link,
       management: undefined,
       resumptionId: undefined,
+      keptSeconds: service ? limits.serviceResumeSeconds : limits.resumeSeconds,
       presence: undefined,
       directed: new Set(),
     };
@@ -103,8 +104,8 @@ export class SessionKeeper {
     session.management = new StreamManagement(id, QUEUE);
     if (id === undefined) return { id: undefined, max: undefined };
     this.sessions.setResumable(session, id);
-    const allowed = this.#hibernationSeconds(session);
-    return { id, max: max === undefined || max === 0 ? allowed : Math.min(max, allowed) };
+    if (max !== undefined && max > 0) session.keptSeconds = Math.min(max, session.keptSeconds);
+    return { id, max: session.keptSeconds };
   }
 
   /** Takes a session over for a new connection of the same user. */
@@ -170,7 +171,7 @@ export class SessionKeeper {
       return false;
     }
     session.link = undefined;
-    this.#hibernating.set(session, later(now, seconds(this.#hibernationSeconds(session))), "hibernating session");
+    this.#hibernating.set(session, later(now, seconds(session.keptSeconds)), "hibernating session");
     return true;
   }
 
@@ -201,11 +202,6 @@ export class SessionKeeper {
   handleTimeout(now: Millis): void {
     for (let session = this.#hibernating.due(now); session !== undefined; session = this.#hibernating.due(now))
       if (session.link === undefined) this.#endHibernating(now, session);
-  }
-
-  #hibernationSeconds(session: Session): number {
-    const { resumeSeconds, serviceResumeSeconds } = this.#options.limits;
-    return session.kind === "service" ? serviceResumeSeconds : resumeSeconds;
   }
 
   #endHibernating(now: Millis, session: Session): void {

@@ -19,6 +19,8 @@ export interface Session {
   /** Undefined: hibernating. */
   link: LinkId | undefined;
   management: StreamManagement | undefined;
+  /** Seconds that it hibernates, as granted. */
+  keptSeconds: number;
   /** Under which it can be resumed. */
   resumptionId: string | undefined;
   /** Last broadcast presence, without `to`; undefined: unavailable. */
