@@ -10,6 +10,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { wallNow } from "./clock.ts";
 import type { TlsIdentity, XmppDomains } from "./config.ts";
 import { type DataFolder, StartFault, writeFileSafely } from "./data-folder.ts";
+import { inRanges, PRIVATE_RANGES } from "./gateway/address-ranges.ts";
 import { type MachineAddress, machineAddresses } from "./machine.ts";
 
 export interface CertificateRequest {
@@ -111,10 +112,7 @@ export const readCertificates = (folder: DataFolder, request: CertificateRequest
   return web === undefined || xmpp === undefined ? undefined : { web, xmpp, root: root.certificateChain };
 };
 
-const isPrivate = (address: string): boolean =>
-  /^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)/.test(
-    address,
-  ) || /^(f[cd]|::1$)/i.test(address);
+const isPrivate = (address: string): boolean => inRanges(address, PRIVATE_RANGES);
 
 /** Issues what is missing or no longer fits. Loads the X.509 library: call it in a process that ends soon. */
 export const issueCertificates = async (folder: DataFolder, request: CertificateRequest): Promise<void> => {

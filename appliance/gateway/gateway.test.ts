@@ -24,7 +24,7 @@ const CONFIG: GatewayConfig = {
   https: { host: "127.0.0.1", port: 443 },
   http: { host: "127.0.0.1", port: 80 },
   tls: { certificateChain: "", privateKey: "" },
-  hosts: ["localhost", "box.local", "10.0.0.5", "fd00::5"],
+  hosts: ["localhost", "127.0.0.1", "box.local", "10.0.0.5", "fd00::5"],
   staticFolder: "/pages",
   domains: {
     domain: "meet.jitsi",
@@ -48,8 +48,9 @@ const CONFIG: GatewayConfig = {
 
 const SECURE: RequestSource = { remoteAddress: "10.0.0.77", secure: true, httpsPort: 443 };
 const PLAIN: RequestSource = { ...SECURE, secure: false };
+const HOME: RequestSource = { ...PLAIN, remoteAddress: "127.0.0.1" };
 
-const gateway = new Gateway(CONFIG, FILES);
+const gateway = new Gateway(CONFIG, FILES, () => "parley_x 1\n");
 gateway.setBridges({ jvb: "http://127.0.0.1:9090" });
 
 interface Ask {
@@ -200,7 +201,7 @@ describe("hosts", () => {
     });
 
   test("new names are taken over while running", () => {
-    const one = new Gateway(CONFIG, FILES);
+    const one = new Gateway(CONFIG, FILES, () => "parley_x 1\n");
     one.setIdentity(CONFIG.tls, ["new.local"]);
     const request = (host: string) =>
       one.handle({ method: "GET", url: `https://${host}/`, headers: new Headers({ host }) } as Request, SECURE);
@@ -214,8 +215,20 @@ describe("plain HTTP", () => {
     ["/MyRoom?a=b", "302 to https://box.local/MyRoom?a=b"],
     ["/MyRoom", "302 to https://box.local:8443/MyRoom", { from: { ...PLAIN, httpsPort: 8443 } }],
     ["/MyRoom", "302 to https://[fd00::5]/MyRoom", { host: "[fd00::5]:80" }],
-    ["/MyRoom", "200 /pages/index.html", { host: "localhost:8000" }],
-    ["/xmpp-websocket", "relay ws://127.0.0.1:5280/xmpp-websocket?prefix=", { host: "localhost:8000", headers: XMPP }],
+    ["/MyRoom", "200 /pages/index.html", { host: "localhost:8000", from: HOME }],
+    [
+      "/MyRoom",
+      "200 /pages/index.html",
+      { host: "127.0.0.1:8000", from: { ...HOME, remoteAddress: "::ffff:127.0.0.1" } },
+    ],
+    ["/MyRoom", "302 to https://localhost/MyRoom", { host: "localhost:8000" }],
+    ["/metrics", "200", { host: "localhost:8000", from: HOME }],
+    ["/metrics", "302 to https://localhost/metrics", { host: "localhost:8000" }],
+    [
+      "/xmpp-websocket",
+      "relay ws://127.0.0.1:5280/xmpp-websocket?prefix=",
+      { host: "localhost:8000", headers: XMPP, from: HOME },
+    ],
     ["/box.crt", "200"],
     ["/box.mobileconfig", "200"],
     ["/about/health", "200"],
@@ -320,7 +333,7 @@ describe("config.js", () => {
       focusUserJid: "focus@auth.meet.jitsi",
       p2p: { enabled: false, stunServers: [] },
     });
-    expect(configOf("/config.js", { host: "localhost:8000", from: PLAIN })).toMatchObject({
+    expect(configOf("/config.js", { host: "localhost:8000", from: HOME })).toMatchObject({
       websocket: "ws://localhost:8000/xmpp-websocket",
     });
   });
@@ -344,7 +357,7 @@ describe("config.js", () => {
   test("the owner's keys win", () => expect(configOf("/config.js")["resolution"]).toBe(360));
 
   test("nothing in it can end a script element", () => {
-    const one = new Gateway({ ...CONFIG, client: { x: "</script><script>" } }, FILES);
+    const one = new Gateway({ ...CONFIG, client: { x: "</script><script>" } }, FILES, () => "");
     const answer = one.handle(
       { method: "GET", url: "https://box.local/config.js", headers: new Headers({ host: "box.local" }) } as Request,
       SECURE,
@@ -353,8 +366,15 @@ describe("config.js", () => {
   });
 });
 
+test("metrics are for this machine itself", () => {
+  const answer = ask("/metrics", { host: "localhost", from: HOME });
+  expect(answer.type === "answer" ? answer.body : "").toBe("parley_x 1\n");
+  const outside = ask("/metrics");
+  expect(short(outside)).toBe("200 /pages/index.html");
+});
+
 test("without pages the answer says so", () => {
-  const answer = new Gateway(CONFIG, new Map()).handle(
+  const answer = new Gateway(CONFIG, new Map(), () => "").handle(
     { method: "GET", url: "https://box.local/x", headers: new Headers({ host: "box.local" }) } as Request,
     SECURE,
   );

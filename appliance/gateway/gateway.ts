@@ -5,7 +5,7 @@
 import type { GatewayConfig, TlsIdentity } from "../config.ts";
 import { clientConfigText } from "./client-config.ts";
 import { securityHeaders } from "./headers.ts";
-import { AllowedHosts, hostName, isLoopbackName } from "./hosts.ts";
+import { AllowedHosts, hostName, isLoopbackAddress, isLoopbackName } from "./hosts.ts";
 import { isRoomSegment, parsePath, splitTarget } from "./path.ts";
 import { answerFile, looksLikeFile, type StaticTable } from "./static-files.ts";
 import { appleProfile, derOfPem } from "./trust.ts";
@@ -87,10 +87,13 @@ export class Gateway {
   readonly #config: GatewayConfig;
   readonly #files: StaticTable;
   readonly #hosts: AllowedHosts;
+  readonly #metrics: () => string;
   #localBridges: Readonly<Record<string, string>> = {};
 
-  constructor(config: GatewayConfig, files: StaticTable) {
+  /** `metrics`: text for `/metrics`, which this machine itself may read. */
+  constructor(config: GatewayConfig, files: StaticTable, metrics: () => string) {
     this.#config = config;
+    this.#metrics = metrics;
     this.#files = files;
     this.#hosts = new AllowedHosts(config.hosts);
   }
@@ -112,11 +115,15 @@ export class Gateway {
     const parsed = parsePath(path);
     if (parsed === undefined) return text(400, "Bad path", {}, "bad-path");
     const known: Known = { request, from, host, hostName: name, query };
-    if (!from.secure && !isLoopbackName(name)) {
+    // Browsers take the page for secure under such a name; others on the network get it over TLS only, whatever name they give.
+    const atHome = isLoopbackName(name) && isLoopbackAddress(from.remoteAddress);
+    if (!from.secure && !atHome) {
       const open = this.#openRoute(known, parsed.segments);
       if (open !== undefined) return open;
       return this.#toHttps(known, path);
     }
+    if (atHome && parsed.segments.join("/") === "metrics")
+      return this.#readOnly(known, { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" }, this.#metrics());
     return this.#dispatch(known, parsed.segments, "");
   }
 

@@ -30,3 +30,6 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
 /** A name that browsers take for this machine itself, and so for a secure context even without TLS. */
 export const isLoopbackName = (name: string): boolean => LOOPBACK.test(name);
+
+/** An address of this machine itself, as a socket says it. */
+export const isLoopbackAddress = (address: string): boolean => /^(::1|(::ffff:)?127(\.\d{1,3}){3})$/.test(address);

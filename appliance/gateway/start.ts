@@ -11,7 +11,7 @@ import { readStaticFolder } from "./static-folder.ts";
 
 export const startGateway = async (config: GatewayConfig, environment: PartEnvironment): Promise<RunningGateway> => {
   const { log, metrics } = environment;
-  const gateway = new Gateway(config, readStaticFolder(config.staticFolder));
+  const gateway = new Gateway(config, readStaticFolder(config.staticFolder), () => metrics.exposition());
   const common = {
     budget: new AddressBudget(config.relaysPerAddress),
     gateway,

@@ -19,7 +19,8 @@ import {
 } from "@peculiar/x509";
 import type { TlsIdentity } from "../config.ts";
 import type { EpochMillis } from "../time.ts";
-import { addressAndMask, addressBytes, der } from "./der.ts";
+import { addressAndMask, PRIVATE_RANGES } from "./address-ranges.ts";
+import { der } from "./der.ts";
 
 const DAY_MS = 86_400_000;
 const ROOT_DAYS = 3_652;
@@ -29,19 +30,6 @@ const LEAF_DAYS = 397;
 const BACKDATE_MS = DAY_MS;
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
-
-/** Addresses that a root may vouch for: private, shared, loopback and unique-local ones. */
-export const PRIVATE_RANGES = [
-  "10.0.0.0/8",
-  "172.16.0.0/12",
-  "192.168.0.0/16",
-  "100.64.0.0/10",
-  "169.254.0.0/16",
-  "127.0.0.0/8",
-  "fc00::/7",
-  "fe80::/10",
-  "::1/128",
-] as const;
 
 export interface RootRequest {
   /** Shown to people who install it. */
@@ -139,17 +127,3 @@ export const createIssuer = (now: EpochMillis, serialNumber: () => string): Issu
     return { certificateChain: `${certificate.toString("pem")}\n`, privateKey: await pkcs8Pem(keys.privateKey) };
   },
 });
-
-/** Whether an address lies in one of the ranges. */
-export const inRanges = (address: string, ranges: readonly string[]): boolean => {
-  const bytes = addressBytes(address);
-  if (bytes === undefined) return false;
-  return ranges.some((range) => {
-    const both = addressAndMask(range);
-    if (both.length !== bytes.length * 2) return false;
-    return bytes.every(
-      (byte, index) =>
-        (byte & (both[bytes.length + index] ?? 0)) === ((both[index] ?? 0) & (both[bytes.length + index] ?? 0)),
-    );
-  });
-};
