@@ -24,7 +24,7 @@ import {
 import type { Endpoint } from "./endpoint.ts";
 import type { MediaExport } from "./export.ts";
 import type { Link } from "./link.ts";
-import type { MediaEvent, MediaSocket, Path, SourceIndex } from "./media-commands.ts";
+import type { MediaEvent, MediaSocket, MediaStatistics, Path, SourceIndex } from "./media-commands.ts";
 import type { Relay } from "./relay.ts";
 import { Shutdown } from "./shutdown.ts";
 import { collectStats, Rates, type StatValue } from "./stats.ts";
@@ -202,12 +202,24 @@ export class Bridge {
         this.context.sourceIndices.give(event.source);
         return;
       case "statistics":
-        this.rates.update(now, event.statistics);
+        this.#statistics(now, event.statistics);
         return;
       case "fault":
         this.mediaFault(event.message);
         return;
     }
+  }
+
+  #statistics(now: Millis, statistics: MediaStatistics): void {
+    const relays = new Set<number>();
+    let videoStreams = 0;
+    for (const conference of this.#conferences.values()) {
+      for (const relay of conference.relays.values()) relays.add(relay.index);
+      for (const source of conference.sources())
+        videoStreams += new Set(source.layers.filter((each) => each.bitrateBps > 0).map((each) => each.layer >> 6))
+          .size;
+    }
+    this.rates.update(now, statistics, relays, videoStreams);
   }
 
   woken(now: Millis, link: Link): void {

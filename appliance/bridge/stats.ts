@@ -4,7 +4,7 @@
 import type { EpochMillis, Millis } from "../time.ts";
 import type { Conference } from "./conference.ts";
 import type { BridgeContext } from "./context.ts";
-import type { EndpointStatistics, MediaStatistics } from "./media-commands.ts";
+import type { EndpointIndex, EndpointStatistics, MediaStatistics } from "./media-commands.ts";
 
 export type StatValue = number | boolean | string;
 export type Stats = ReadonlyMap<string, StatValue>;
@@ -29,8 +29,14 @@ export class Rates {
   endpointsWithHighLoss = 0;
   #stress: { readonly at: Millis; load: number }[] = [];
   latest: MediaStatistics | undefined;
+  /** Of links to other bridges: per second, and since the start. */
+  readonly relayRates = emptyTraffic();
+  readonly relayTotals = emptyTraffic();
+  /** Sum over all video streams of how long they were received, ms. */
+  videoMs = 0;
 
-  update(now: Millis, statistics: MediaStatistics): void {
+  /** `relays`: the loop's numbers of relay links; `videoStreams`: how many encodings are being received. */
+  update(now: Millis, statistics: MediaStatistics, relays: ReadonlySet<EndpointIndex>, videoStreams: number): void {
     const former = this.#former;
     this.latest = statistics;
     this.#former = { at: now, statistics };
@@ -41,10 +47,17 @@ export class Rates {
     if (former === undefined) return;
     const seconds = Math.max(0.001, (now - former.at) / 1000);
     const before = former.statistics;
-    this.bitsPerSecondIn = ((statistics.bytesReceived - before.bytesReceived) * 8) / seconds;
-    this.bitsPerSecondOut = ((statistics.bytesSent - before.bytesSent) * 8) / seconds;
-    this.packetsPerSecondIn = (statistics.packetsReceived - before.packetsReceived) / seconds;
-    this.packetsPerSecondOut = (statistics.packetsSent - before.packetsSent) / seconds;
+    this.videoMs += videoStreams * seconds * 1000;
+    const relayed = relayTraffic(before.endpoints, statistics.endpoints, relays);
+    for (const name of TRAFFIC) {
+      this.relayTotals[name] += relayed[name];
+      this.relayRates[name] = relayed[name] / seconds;
+    }
+    const clients = (name: keyof Traffic): number => (statistics[name] - before[name] - relayed[name]) / seconds;
+    this.bitsPerSecondIn = Math.max(0, clients("bytesReceived") * 8);
+    this.bitsPerSecondOut = Math.max(0, clients("bytesSent") * 8);
+    this.packetsPerSecondIn = Math.max(0, clients("packetsReceived"));
+    this.packetsPerSecondOut = Math.max(0, clients("packetsSent"));
     this.#loss(before.endpoints, statistics.endpoints);
   }
 
@@ -74,6 +87,23 @@ export class Rates {
     this.incomingLoss = fraction(lostIn, receivedIn + lostIn);
     this.outgoingLoss = fraction(lostOut, sentOut);
   }
+}
+
+const TRAFFIC = ["packetsReceived", "bytesReceived", "packetsSent", "bytesSent"] as const;
+type Traffic = Record<(typeof TRAFFIC)[number], number>;
+const emptyTraffic = (): Traffic => ({ packetsReceived: 0, bytesReceived: 0, packetsSent: 0, bytesSent: 0 });
+
+function relayTraffic(
+  before: readonly EndpointStatistics[],
+  after: readonly EndpointStatistics[],
+  relays: ReadonlySet<EndpointIndex>,
+): Traffic {
+  const former = new Map(before.map((each) => [each.endpoint, each]));
+  const traffic = emptyTraffic();
+  for (const each of after)
+    if (relays.has(each.endpoint))
+      for (const name of TRAFFIC) traffic[name] += difference(each[name], former.get(each.endpoint)?.[name]);
+  return traffic;
 }
 
 /** Slots are given to new endpoints: a counter that went back belongs to another one. */
@@ -124,10 +154,10 @@ export function collectStats(input: StatsInput): Map<string, StatValue> {
     ["endpoints_sending_audio", now.sendingAudio],
     ["endpoints_sending_video", now.sendingVideo],
     ["largest_conference", now.largest],
-    ["octo_receive_bitrate", 0],
-    ["octo_receive_packet_rate", 0],
-    ["octo_send_bitrate", 0],
-    ["octo_send_packet_rate", 0],
+    ["octo_receive_bitrate", Math.round(rates.relayRates.bytesReceived * 8)],
+    ["octo_receive_packet_rate", Math.round(rates.relayRates.packetsReceived)],
+    ["octo_send_bitrate", Math.round(rates.relayRates.bytesSent * 8)],
+    ["octo_send_packet_rate", Math.round(rates.relayRates.packetsSent)],
     ["endpoints_with_suspended_sources", now.suspended],
     ["total_conferences_created", counters.conferencesCreated],
     ["total_conferences_completed", counters.conferencesCompleted],
@@ -139,7 +169,7 @@ export function collectStats(input: StatsInput): Map<string, StatValue> {
     ["num_relays_no_msg_transport_after_delay", counters.relaysWithoutChannel],
     ["total_keyframes_received", media?.keyFramesReceived ?? 0],
     ["total_layering_changes_received", counters.layeringChanges],
-    ["total_video_stream_milliseconds_received", 0],
+    ["total_video_stream_milliseconds_received", Math.round(rates.videoMs)],
     ["stress_level", rates.stress],
     ["conferences", now.conferences],
     ["visitors", now.visitors],
@@ -156,10 +186,10 @@ export function collectStats(input: StatsInput): Map<string, StatValue> {
     ["total_bytes_sent", media?.bytesSent ?? 0],
     ["total_packets_received", media?.packetsReceived ?? 0],
     ["total_packets_sent", media?.packetsSent ?? 0],
-    ["total_bytes_received_octo", 0],
-    ["total_bytes_sent_octo", 0],
-    ["total_packets_received_octo", 0],
-    ["total_packets_sent_octo", 0],
+    ["total_bytes_received_octo", rates.relayTotals.bytesReceived],
+    ["total_bytes_sent_octo", rates.relayTotals.bytesSent],
+    ["total_packets_received_octo", rates.relayTotals.packetsReceived],
+    ["total_packets_sent_octo", rates.relayTotals.packetsSent],
     ["total_dominant_speaker_changes", counters.dominantSpeakerChanges],
     ["preemptive_kfr_sent", counters.preemptiveKeyFrames],
     ["preemptive_kfr_suppressed", counters.preemptiveKeyFramesSuppressed],
