@@ -3,14 +3,19 @@
  */
 import type { Deadline } from "../../deadlines.ts";
 import type { Millis } from "../../time.ts";
+import { jidText } from "../../wire/jid.ts";
 import { NS } from "../../wire/namespaces.ts";
 import { errorReply, iqResult, type StanzaError } from "../../wire/stanza.ts";
 import { attr, type Element, xml } from "../../wire/xml.ts";
 import type { AdvertisedIdentity, Host, HostAction, Sender } from "../host.ts";
+import { Budgets, type Rate, TOO_FAST } from "../muc/budgets.ts";
 import { Turn } from "../muc/turn.ts";
 
 /** What a command that nobody takes gets, as from the original (transcripts ws-polls…, ws-odd…). */
 export const UNHEARD: StanzaError = { condition: "service-unavailable" };
+
+/** Commands of one client to a component: many make it speak to a whole room. */
+export const COMMAND_RATE: Rate = { burst: 40, perSecond: 5 };
 
 export interface ComponentOptions {
   readonly domain: string;
@@ -27,6 +32,8 @@ export class Component implements Host {
   readonly listed = true;
   readonly advertised: readonly AdvertisedIdentity[];
 
+  readonly #budgets = new Budgets(COMMAND_RATE);
+
   constructor(readonly options: ComponentOptions) {
     this.domain = options.domain;
     this.advertised = [{ category: "component", type: options.type, name: options.domain }];
@@ -40,7 +47,8 @@ export class Component implements Host {
       if (answers || stanza.getName() === "presence") turn.drop("component-address");
       else turn.send(errorReply(stanza, { condition: "item-not-found" }));
     } else if (stanza.getName() === "message" && type !== "error") {
-      const error = this.options.message(turn, stanza, sender);
+      const spent = !sender.admin && this.#budgets.take(jidText(sender.jid), now) > 0;
+      const error = spent ? TOO_FAST : this.options.message(turn, stanza, sender);
       if (error !== undefined) turn.send(errorReply(stanza, error));
     } else if (stanza.getName() === "iq" && !answers) this.iq(turn, stanza, type);
     else turn.drop("component-stanza");

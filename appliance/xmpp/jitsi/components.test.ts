@@ -1,6 +1,7 @@
 /** Metadata, speaker statistics, polls, end of the conference: the components that need no room of their own. */
 import { describe, expect, test } from "bun:test";
 import { brief, fault } from "../muc/house.ts";
+import { COMMAND_RATE } from "./component.ts";
 import { ANA, BEN, CLEO, jsonFrom, Meeting, named } from "./meeting-fixture.ts";
 
 describe("room metadata", () => {
@@ -41,7 +42,11 @@ describe("room metadata", () => {
     expect(fault(set(m, m.ana, '{"key":7}')[0])).toBe("modify/bad-request");
     expect(fault(set(m, m.ana, "not json")[0])).toBe("modify/bad-request");
     expect(fault(set(m, m.ana, `{"key":"a","data":"${"x".repeat(40_000)}"}`)[0])).toBe("wait/resource-constraint");
-    for (let key = 0; key < 64; key++) set(m, m.ana, `{"key":"k${key}","data":1}`);
+    for (let key = 0; key < 64; key++) {
+      m.house.wait(200);
+      set(m, m.ana, `{"key":"k${key}","data":1}`);
+    }
+    m.house.wait(200);
     expect(fault(set(m, m.ana, '{"key":"one too many","data":1}').at(-1))).toBe("wait/resource-constraint");
   });
 
@@ -90,12 +95,14 @@ describe("speaker statistics", () => {
 
   test("face landmarks are kept, bounded; another's room is none of one's business", () => {
     const m = new Meeting({}, [ANA]);
-    for (let at = 0; at < 300; at++)
+    for (let at = 0; at < 300; at++) {
+      m.house.wait(200);
       m.tell(
         m.ana,
         "speakerstats",
         `<faceLandmarks xmlns="http://jitsi.org/jitmeet" room="${m.room}" faceExpression="happy" timestamp="${at}" duration="5"/>`,
       );
+    }
     const [told] = jsonFrom(m.ben.join(m.room, BEN), "speakerstats") as {
       users: Record<string, { faceLandmarks: unknown[] }>;
     }[];
@@ -166,7 +173,11 @@ describe("polls", () => {
       expect(poll(m, m.ana, bad)).toEqual([]);
     expect(m.house.dropped.filter((each) => each === "poll-malformed")).toHaveLength(7);
     expect(fault(poll(m, m.ana, { ...lunch, question: "x".repeat(1_024) })[0])).toBe("cancel/not-allowed");
-    for (let count = 0; count < 128; count++) poll(m, m.ana, { ...lunch, pollId: `p${count}` });
+    for (let count = 0; count < 128; count++) {
+      m.house.wait(200);
+      poll(m, m.ana, { ...lunch, pollId: `p${count}` });
+    }
+    m.house.wait(1_000);
     expect(fault(poll(m, m.ana, { ...lunch, pollId: "p128" })[0])).toBe("cancel/not-allowed");
     expect(poll(m, m.ana, { ...lunch, pollId: "p5" })).toEqual([]);
   });
@@ -182,6 +193,17 @@ describe("polls", () => {
     expect(fault(poll(m, m.ben, lunch)[0])).toBe("cancel/not-allowed");
     expect(jsonFrom(poll(m, m.ana, lunch), "polls")).toHaveLength(1);
   });
+});
+
+test("commands beyond the budget are refused, others' are not", () => {
+  const m = new Meeting();
+  const speaks = (who: typeof m.ana) =>
+    fault(m.tell(who, "speakerstats", `<speakerstats room="${m.room}" silence="false"/>`)[0]);
+  for (let count = 0; count < COMMAND_RATE.burst; count++) expect(speaks(m.ben)).toBeUndefined();
+  expect(speaks(m.ben)).toBe("wait/policy-violation");
+  expect(speaks(m.ana)).toBeUndefined();
+  m.house.wait(1_000);
+  expect(speaks(m.ben)).toBeUndefined();
 });
 
 test("end for all: moderators only", () => {

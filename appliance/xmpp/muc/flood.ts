@@ -4,22 +4,17 @@
  * Services are exempt. (Bytes and stanzas a connection may send at all are the stream's affair.)
  */
 import { type Deadline, Deadlines } from "../../deadlines.ts";
-import { later, type Millis } from "../../time.ts";
+import { later } from "../../time.ts";
 import { bareText } from "../../wire/jid.ts";
 import type { StanzaError } from "../../wire/stanza.ts";
 import type { Element } from "../../wire/xml.ts";
 import type { Sender } from "../host.ts";
+import { Budgets, type Rate, TOO_FAST } from "./budgets.ts";
 import type { JoinRequest, RoomFeature } from "./feature.ts";
 import type { Occupant } from "./occupants.ts";
 import { refuse } from "./refusal.ts";
 import type { Room } from "./room.ts";
 import type { Turn } from "./turn.ts";
-
-/** A budget: `burst` at once, `perSecond` over time. */
-export interface Rate {
-  readonly burst: number;
-  readonly perSecond: number;
-}
 
 /** Generous for people: a busy participant mutes, raises a hand or shares a few times a second at most. */
 export const FLOOD_RATES = {
@@ -30,29 +25,7 @@ export const FLOOD_RATES = {
 
 /** Characters of one guest's presence, all names and values together: each occupant's last is kept and told to every newcomer. */
 export const MAX_PRESENCE = 16_384;
-const MAX_PEOPLE = 10_000;
 
-interface Level {
-  level: number;
-  at: Millis;
-}
-
-/** Takes one from a budget; the wait until there is one again where it is spent. */
-function take(levels: Map<string, Level>, key: string, rate: Rate, now: Millis): number {
-  const known = levels.get(key);
-  const level =
-    known === undefined ? rate.burst : Math.min(rate.burst, known.level + ((now - known.at) / 1_000) * rate.perSecond);
-  const waitMs = level >= 1 ? 0 : ((1 - level) / rate.perSecond) * 1_000;
-  levels.delete(key); // the least recently used come first
-  levels.set(key, { level: waitMs === 0 ? level - 1 : level, at: now });
-  if (levels.size > MAX_PEOPLE) {
-    const oldest = levels.keys().next().value;
-    if (oldest !== undefined) levels.delete(oldest);
-  }
-  return waitMs;
-}
-
-const TOO_FAST: StanzaError = { condition: "policy-violation", type: "wait", text: "Too fast" };
 const TOO_BIG: StanzaError = { condition: "policy-violation", text: "Presence is too big" };
 
 interface Late {
@@ -63,9 +36,9 @@ interface Late {
 }
 
 export class FloodGuard implements RoomFeature {
-  readonly #joins = new Map<string, Level>();
-  readonly #presence = new Map<string, Level>();
-  readonly #groupchat = new Map<string, Level>();
+  readonly #joins = new Budgets(FLOOD_RATES.joins);
+  readonly #presence = new Budgets(FLOOD_RATES.presence);
+  readonly #groupchat = new Budgets(FLOOD_RATES.groupchat);
   /** By occupant address; at most one each. */
   readonly #late = new Map<string, Late>();
   readonly #deadlines = new Deadlines();
@@ -76,7 +49,7 @@ export class FloodGuard implements RoomFeature {
     if (bulk(presence) > MAX_PRESENCE) return refuse(TOO_BIG);
     // A budget a room: how many rooms somebody is in has a limit of its own.
     const key = `${room.jidText} ${bareText(sender.jid)}`;
-    return take(this.#joins, key, FLOOD_RATES.joins, turn.now) > 0 ? refuse(TOO_FAST) : undefined;
+    return this.#joins.take(key, turn.now) > 0 ? refuse(TOO_FAST) : undefined;
   }
 
   checkPresence(_room: Room, occupant: Occupant, presence: Element): StanzaError | undefined {
@@ -91,7 +64,7 @@ export class FloodGuard implements RoomFeature {
       Object.assign(late, { presence, sender });
       return true;
     }
-    const waitMs = take(this.#presence, address, FLOOD_RATES.presence, turn.now);
+    const waitMs = this.#presence.take(address, turn.now);
     if (waitMs === 0) return false;
     this.#late.set(address, { room, occupant, presence, sender });
     this.#deadlines.set(address, later(turn.now, waitMs));
@@ -100,7 +73,7 @@ export class FloodGuard implements RoomFeature {
 
   groupchat(turn: Turn, _room: Room, occupant: Occupant): StanzaError | undefined {
     if (occupant.admin) return undefined;
-    return take(this.#groupchat, occupant.bareText, FLOOD_RATES.groupchat, turn.now) > 0 ? TOO_FAST : undefined;
+    return this.#groupchat.take(occupant.bareText, turn.now) > 0 ? TOO_FAST : undefined;
   }
 
   left(_turn: Turn, room: Room, occupant: Occupant): void {
@@ -117,8 +90,8 @@ export class FloodGuard implements RoomFeature {
     for (const address of this.#deadlines.due(turn.now)) {
       const late = this.#late.get(address);
       this.#late.delete(address);
-      if (late === undefined) continue;
-      take(this.#presence, address, FLOOD_RATES.presence, turn.now);
+      if (late === undefined || late.room.occupants.byJid(late.occupant.jidText) !== late.occupant) continue;
+      this.#presence.take(address, turn.now);
       late.room.update(turn, late.sender, late.occupant, late.presence);
     }
   }

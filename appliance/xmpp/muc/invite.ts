@@ -14,8 +14,9 @@ import type { Occupant } from "./occupants.ts";
 import type { Room } from "./room.ts";
 import type { Turn } from "./turn.ts";
 
-/** Invitations in one message (signaling.md 6.3: several). */
+/** Invitations in one message (signaling.md 6.3: several), by owners and admins; by others. */
 const MAX_INVITES = 500;
+const MAX_INVITES_BY_PARTICIPANTS = 10;
 
 export interface InviteObserver {
   /** Somebody was let in; told before the message to him goes out. */
@@ -47,7 +48,7 @@ function inviteAll(
   const powerful = affiliationRank(room.affiliation(occupant)) >= affiliationRank("admin");
   if (isMembersOnly(room) && !powerful) return { condition: "forbidden" };
   if (occupant.role === "visitor") return { condition: "forbidden" };
-  if (invites.length > MAX_INVITES) return { condition: "policy-violation" };
+  if (invites.length > (powerful ? MAX_INVITES : MAX_INVITES_BY_PARTICIPANTS)) return { condition: "policy-violation" };
   const targets = invites.map((each) => ({ invite: each, to: parseJid(attr(each, "to")) }));
   if (targets.some((each) => each.to === undefined)) return { condition: "jid-malformed" };
   if (targets.some((each) => each.to !== undefined && room.affiliationOf(bareText(each.to)) === "outcast"))
