@@ -10,6 +10,8 @@ import type { LoopState } from "./state.ts";
 /** An encoding without a packet for so long is taken for switched off. */
 const ALIVE_MS = 1000;
 
+const reaches = (endpoint: Endpoint): boolean => endpoint.reachable && endpoint.send !== undefined;
+
 export class KeyFrames {
   readonly #state: LoopState;
 
@@ -23,6 +25,9 @@ export class KeyFrames {
       ? this.#alive(nowMs, source.encodings[sender.target >> 6])
       : this.#streamFor(nowMs, source, sender.target >> 6);
     if (stream === undefined || !stream.requests.ready(nowMs)) return;
+    // A receiver has three requests in ten seconds: none is spent while a key frame could not come in or go out.
+    const owner = stream.owner.owner;
+    if (!reaches(receiver) || !reaches(owner)) return;
     if (!sender.requests.ask(nowMs, receiver.rttMs)) return;
     this.#send(nowMs, stream);
   }
