@@ -3,6 +3,7 @@
  */
 import { type Deadline, Deadlines } from "../deadlines.ts";
 import { later, type Millis, seconds } from "../time.ts";
+import { parseJid } from "../wire/jid.ts";
 import { NS } from "../wire/namespaces.ts";
 import { attr, child, children, type Element, xml } from "../wire/xml.ts";
 import { capsElement } from "./caps.ts";
@@ -19,16 +20,20 @@ export class Brewery {
   readonly #requests: Requests;
   readonly #occupant: (now: Millis, presence: Element) => void;
   readonly #lost: (now: Millis) => void;
+  readonly #serviceDomains: readonly string[];
   readonly #deadlines = new Deadlines<"join">();
   #joined = false;
 
+  /** `serviceDomains`: whose accounts are believed. A server that does not guard the brewery lets anybody in who calls himself a bridge. */
   constructor(
     jid: string,
+    serviceDomains: readonly string[],
     outbox: Outbox,
     requests: Requests,
     handlers: { occupant: (now: Millis, presence: Element) => void; lost: (now: Millis) => void },
   ) {
     this.jid = jid;
+    this.#serviceDomains = serviceDomains;
     this.#outbox = outbox;
     this.#requests = requests;
     this.#occupant = handlers.occupant;
@@ -62,7 +67,7 @@ export class Brewery {
 
   stanza(now: Millis, presence: Element): void {
     if (attr(presence, "from") !== `${this.jid}/${FOCUS_NICK}`) {
-      this.#occupant(now, presence);
+      if (attr(presence, "type") !== undefined || this.#isService(presence)) this.#occupant(now, presence);
       return;
     }
     const type = attr(presence, "type");
@@ -80,6 +85,18 @@ export class Brewery {
     const user = child(presence, "x", NS.mucUser);
     const items = user === undefined ? [] : children(user, "item");
     if (items.some((each) => attr(each, "affiliation") === "owner")) this.#configure(now);
+  }
+
+  #isService(presence: Element): boolean {
+    const user = child(presence, "x", NS.mucUser);
+    const item = user === undefined ? undefined : child(user, "item");
+    const jid = item === undefined ? undefined : attr(item, "jid");
+    if (this.#serviceDomains.includes(parseJid(jid)?.domain ?? "")) return true;
+    this.#outbox.log("warn", "somebody in the brewery is no service account", {
+      brewery: this.jid,
+      cause: jid === undefined ? "the room hides addresses (muc#roomconfig_whois is not anyone)" : "another domain",
+    });
+    return false;
   }
 
   tick(now: Millis): void {

@@ -17,7 +17,7 @@ import {
 import { stripSimulcast } from "./sources.ts";
 
 const ROOM = "standup@muc.meet.test";
-const RUNS = 12;
+const RUNS = 8;
 const STEPS = 120;
 
 function run(seed: number): void {

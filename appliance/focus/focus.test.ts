@@ -354,6 +354,21 @@ describe("bridges come and go", () => {
   });
 });
 
+test("a guest in the brewery who calls himself a bridge gets no meeting", () => {
+  const world = new SimulatedWorld().start([]);
+  for (const jid of ["evil@meet.test/x", undefined])
+    world.deliver(
+      xml(
+        "presence",
+        { xmlns: NS.client, from: `${BREWERY}/evil`, to: FOCUS },
+        xml("stats", { xmlns: NS.colibri }, xml("stat", { name: "drain", value: "false" })),
+        xml("x", { xmlns: NS.mucUser }, xml("item", { jid, affiliation: "none", role: "participant" })),
+      ),
+    );
+  expect([...world.focus.bridges.all()]).toHaveLength(0);
+  expect(world.logs.some((each) => each.message.includes("no service account"))).toBe(true);
+});
+
 describe("the connection to the server", () => {
   test("a new login finds the meetings again", () => {
     const world = new SimulatedWorld().start();

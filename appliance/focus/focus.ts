@@ -95,7 +95,7 @@ export class Focus {
         for (const conference of [...this.#conferences.values()]) conference.bridgeAvailable(now);
       },
     });
-    this.#brewery = new Brewery(settings.brewery, this.#outbox, this.#requests, {
+    this.#brewery = new Brewery(settings.brewery, this.#services(), this.#outbox, this.#requests, {
       occupant: (now, presence) => this.bridges.presence(now, presence),
       lost: (now) => this.bridges.clear(now),
     });
@@ -137,7 +137,15 @@ export class Focus {
   }
 
   #further(jid: string | undefined, occupant: (now: Millis, presence: Element) => void, lost: () => void): Brewery[] {
-    return jid === undefined ? [] : [new Brewery(jid, this.#outbox, this.#requests, { occupant, lost })];
+    return jid === undefined
+      ? []
+      : [new Brewery(jid, this.#services(), this.#outbox, this.#requests, { occupant, lost })];
+  }
+
+  /** Domains of service accounts: the one we log in to, and where others may be kept. */
+  #services(): readonly string[] {
+    const { domains, focusJid } = this.settings;
+    return [domains.auth, focusJid.slice(focusJid.indexOf("@") + 1)];
   }
 
   get conferences(): ReadonlyMap<string, Conference> {

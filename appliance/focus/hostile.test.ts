@@ -64,7 +64,7 @@ function bend(element: Element, random: () => number): void {
 
 test("bent stanzas: nothing is thrown, and the meeting beside them goes on", () => {
   expect(RECORDED.length).toBeGreaterThan(200);
-  for (let seed = 1; seed <= 4; seed++) {
+  for (let seed = 1; seed <= 2; seed++) {
     const random = seeded(seed);
     const world = new SimulatedWorld(
       testConfig({ options: { jibriBrewery: "jibribrewery@internal-muc.meet.test" } }),
@@ -74,7 +74,7 @@ test("bent stanzas: nothing is thrown, and the meeting beside them goes on", () 
     const ben = world.join("safe@muc.meet.test", "bbbbbbbb");
     world.join(ROOM, "bd88dab7");
     world.join(ROOM, "83bf7493");
-    for (let i = 0; i < 1_500; i++) {
+    for (let i = 0; i < 1_000; i++) {
       const recorded = RECORDED[Math.floor(random() * RECORDED.length)];
       const stanza = parse(String(recorded));
       if (stanza === undefined) continue;

@@ -20,6 +20,7 @@ const presence = (world: SimulatedWorld, nick: string, busy = "idle", type?: str
     xml(
       "presence",
       { xmlns: NS.client, from: `${JIBRIS}/${nick}`, to: FOCUS, type },
+      xml("x", { xmlns: NS.mucUser }, xml("item", { jid: "service@auth.meet.test/r", affiliation: "none" })),
       xml(
         "jibri-status",
         { xmlns: NS.jibri },
@@ -165,6 +166,7 @@ describe("dial-out", () => {
       xml(
         "presence",
         { xmlns: NS.client, from: `${GATEWAYS}/${nick}`, to: FOCUS },
+        xml("x", { xmlns: NS.mucUser }, xml("item", { jid: "service@auth.meet.test/r", affiliation: "none" })),
         xml(
           "stats",
           { xmlns: NS.colibri },
