@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import net from "node:net";
 import tls from "node:tls";
@@ -138,6 +139,54 @@ describe("real sockets", () => {
     secured.destroy();
     await wire.end();
   });
+
+  for (const type of ["tls-exporter", "tls-server-end-point"] as const)
+    test(`SCRAM-SHA-256-PLUS bound by ${type} to this TLS connection, and to no other`, async () => {
+      const login = async (wrong: boolean): Promise<string> => {
+        const bare = net.connect(xmppPort(), "127.0.0.1");
+        const before = new Wire((text) => bare.write(text));
+        bare.on("data", (bytes) => before.heard(bytes.toString()));
+        before.send(header(TEST_DOMAINS.auth));
+        await before.until("</stream:features>");
+        before.send(`<starttls xmlns="${NS.tls}"/>`);
+        await before.until("<proceed");
+        bare.removeAllListeners("data");
+        const secured = tls.connect({ socket: bare, ca: identity.certificateChain, servername: TEST_DOMAINS.auth });
+        await new Promise((resolve) => secured.once("secureConnect", resolve));
+        const wire = new Wire((text) => secured.write(text));
+        secured.on("data", (bytes) => wire.heard(bytes.toString()));
+        wire.send(header(TEST_DOMAINS.auth));
+        await wire.until("</stream:features>");
+        const data =
+          type === "tls-exporter"
+            ? secured.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0))
+            : createHash("sha256").update(secured.getPeerCertificate().raw).digest();
+        if (wrong) data[0] = (data[0] ?? 0) ^ 1;
+        const gs2 = `p=${type},,`;
+        const first = "n=jvb,r=clientnonce";
+        wire.send(
+          `<auth xmlns="${NS.sasl}" mechanism="SCRAM-SHA-256-PLUS">${Buffer.from(gs2 + first).toString("base64")}</auth>`,
+        );
+        const challenge = Buffer.from(
+          />([^<]+)<\/challenge>/.exec(await wire.until("</challenge>"))?.[1] ?? "",
+          "base64",
+        ).toString();
+        const [, nonce = "", salt = "", iterations = ""] = /^r=(.*),s=(.*),i=(.*)$/.exec(challenge) ?? [];
+        const without = `c=${Buffer.concat([Buffer.from(gs2), data]).toString("base64")},r=${nonce}`;
+        const salted = pbkdf2Sync("secret", Buffer.from(salt, "base64"), Number(iterations), 32, "sha256");
+        const clientKey = createHmac("sha256", salted).update("Client Key").digest();
+        const signature = createHmac("sha256", createHash("sha256").update(clientKey).digest())
+          .update(`${first},${challenge},${without}`)
+          .digest();
+        const proof = Buffer.from(clientKey.map((byte, at) => byte ^ (signature[at] ?? 0))).toString("base64");
+        wire.send(`<response xmlns="${NS.sasl}">${Buffer.from(`${without},p=${proof}`).toString("base64")}</response>`);
+        const answer = await wire.until(/<\/(success|failure)>/);
+        secured.destroy();
+        return answer;
+      };
+      expect(await login(false)).toContain("<success");
+      expect(await login(true)).toContain("not-authorized");
+    });
 
   test("HTTP: health, a harmless page for a plain GET, CORS, 501 without the subprotocol", async () => {
     const base = `http://127.0.0.1:${httpPort()}`;
