@@ -279,25 +279,21 @@ export class BreakoutRooms {
 
   #tell(turn: Turn, main: Room): void {
     const meeting = this.#slot.of(main);
-    const rooms: Record<string, unknown> = {
-      [main.jid.local ?? ""]: {
-        isMainRoom: true,
-        id: main.jid.local,
-        jid: main.jidText,
-        participants: this.#participants(main),
-      },
-    };
+    const about: [string, unknown][] = [
+      [
+        main.jid.local ?? "",
+        { isMainRoom: true, id: main.jid.local, jid: main.jidText, participants: this.#participants(main) },
+      ],
+    ];
     const live = [main];
     for (const [local, name] of meeting.rooms) {
       const room = this.#breakouts?.room(local);
       if (room !== undefined) live.push(room);
-      rooms[local] = {
-        id: local,
-        jid: `${local}@${this.options.domain}`,
-        name,
-        participants: room === undefined ? {} : this.#participants(room),
-      };
+      const participants = room === undefined ? {} : this.#participants(room);
+      about.push([local, { id: local, jid: `${local}@${this.options.domain}`, name, participants }]);
     }
+    // By entries: a meeting may be called `__proto__`.
+    const rooms: unknown = Object.fromEntries(about);
     const json = { type: "breakout_rooms", event: UPDATE, roomCounter: meeting.counter, rooms };
     for (const room of live)
       for (const each of room.occupants.all())

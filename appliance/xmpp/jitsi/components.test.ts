@@ -24,6 +24,12 @@ describe("room metadata", () => {
     expect(jsonFrom(m.ben.take(), "metadata")).toEqual([{ type: "room_metadata", metadata: {} }]);
   });
 
+  test("a key is only a key, whatever its name", () => {
+    const m = new Meeting();
+    const [told] = set(m, m.ana, '{"key":"__proto__","data":{"x":1}}');
+    expect(told?.getChildText("json-message")).toBe('{"type":"room_metadata","metadata":{"__proto__":{"x":1}}}');
+  });
+
   test("before the first self-presence; the focus, who makes the room, hears with its second", () => {
     const m = new Meeting({ services: () => [{ type: "turns" }] }, [ANA]);
     const got = m.ben.join(m.room, BEN);

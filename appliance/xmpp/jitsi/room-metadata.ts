@@ -80,7 +80,9 @@ export class RoomMetadata implements RoomFeature {
     if (element === undefined) return UNHEARD;
     const found = meetings.at(attr(element, "room"), sender);
     if (found === undefined || found.occupant.role !== "moderator") return UNHEARD;
-    const json = readJson(text(element));
+    const payload = text(element);
+    if (payload.length > MAX_TOTAL_LENGTH) return { condition: "resource-constraint" };
+    const json = readJson(payload);
     const key = json?.["key"];
     if (typeof key !== "string" || key === "" || key.length > MAX_KEY_LENGTH) return { condition: "bad-request" };
     if (RESERVED.has(key) && !sender.admin) return UNHEARD;
@@ -109,10 +111,12 @@ export class RoomMetadata implements RoomFeature {
   }
 
   #send(turn: Turn, room: Room, occupant: Occupant, services?: readonly unknown[]): void {
-    const metadata: Record<string, unknown> = {};
-    for (const [key, value] of this.#slot.of(room).values) metadata[key] = JSON.parse(value);
-    if (occupant.admin) metadata["moderators"] = [];
-    else if (services !== undefined) metadata["services"] = services;
+    const entries: [string, unknown][] = [];
+    for (const [key, value] of this.#slot.of(room).values) entries.push([key, JSON.parse(value)]);
+    if (occupant.admin) entries.push(["moderators", []]);
+    else if (services !== undefined) entries.push(["services", services]);
+    // By entries: a key may be `__proto__`.
+    const metadata: unknown = Object.fromEntries(entries);
     turn.send(jsonMessage(this.domain, occupant.jidText, { type: "room_metadata", metadata }, room.jidText));
   }
 }
