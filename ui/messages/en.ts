@@ -111,6 +111,8 @@ export const en = {
   "bar.chat-unread": (n) => `Chat, ${n} unread`,
   "bar.people": "People",
   "bar.people-count": (n) => `People, ${n}`,
+  "bar.people-waiting": (n, waiting) => `People, ${n}, ${waiting} waiting`,
+  "bar.more-new": (n) => `More, ${n} new`,
   "bar.key": (name, key) => `${name} (${key})`,
   "bar.forbidden": "A host keeps this off. Raise your hand to ask.",
 
@@ -157,7 +159,7 @@ export const en = {
   "people.several-wait": (n) => `${n} people wait to come in`,
   "people.show": "Show",
   "people.admit": "Let in",
-  "people.admit-name": (name) => `Let ${somebody(name)} in`,
+  "people.admit-name": (name) => `Let in ${somebody(name)}`,
   "people.admit-all": "Let all in",
   "people.refuse": "Refuse",
   "people.refuse-name": (name) => `Refuse ${somebody(name)}`,

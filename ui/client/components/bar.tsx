@@ -147,7 +147,11 @@ export function Bar() {
           keyName="P"
           open={state.drawer === "people"}
           badge={state.knockers.length}
-          badgeLabel={store.t("bar.people-count", state.people.size + 1)}
+          badgeLabel={
+            state.knockers.length === 0
+              ? store.t("bar.people-count", state.people.size + 1)
+              : store.t("bar.people-waiting", state.people.size + 1, state.knockers.length)
+          }
           count={state.people.size + 1}
           onClick={() => store.dispatch({ kind: "drawer", drawer: "people" })}
         />
@@ -163,7 +167,7 @@ function More() {
   const badge = state.unread + state.knockers.length + state.unseenPolls;
   return (
     <Menu
-      label={store.t("bar.more")}
+      label={badge === 0 ? store.t("bar.more") : store.t("bar.more-new", badge)}
       button={
         <>
           <Icon name="ellipsis" />
@@ -293,6 +297,7 @@ function Tool(props: ToolProps) {
       )}
       {props.badge === undefined || props.badge === 0 ? null : (
         <span class="badge" aria-hidden="true">
+          {" "}
           {props.badge}
         </span>
       )}

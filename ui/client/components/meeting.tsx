@@ -90,6 +90,7 @@ function Header() {
         <button
           class="chip brassfill"
           type="button"
+          aria-label={store.t("meeting.hands", hands)}
           onClick={() => store.dispatch({ kind: "drawer", drawer: "people" })}
         >
           <Icon name="hand" size="s" />
@@ -153,7 +154,7 @@ function WaitingBanner() {
   if (first === undefined || !isModerator(state) || state.drawer === "people") return null;
   const several = state.knockers.length > 1;
   return (
-    <div class="banner">
+    <section class="banner" aria-label={store.t("people.waiting")}>
       <Icon name="door-open" />
       <span class="grow clip">
         {several ? store.t("people.several-wait", state.knockers.length) : store.t("said.knocks", first.name)}
@@ -180,7 +181,7 @@ function WaitingBanner() {
           </button>
         </>
       )}
-    </div>
+    </section>
   );
 }
 
