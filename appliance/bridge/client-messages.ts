@@ -3,7 +3,7 @@
  */
 import type { Millis } from "../time.ts";
 import { type ClientMessage, decodeClientMessage, type ReceiverVideoConstraints } from "../wire/channel-messages.ts";
-import { isDisabled, type ReceiverVideoConstraintsUpdate, updateSettings } from "./allocate/constraints.ts";
+import { type ReceiverVideoConstraintsUpdate, updateSettings } from "./allocate/constraints.ts";
 import type { Conference } from "./conference.ts";
 import type { Endpoint } from "./endpoint.ts";
 
@@ -155,8 +155,7 @@ export function sees(conference: Conference, receiver: Endpoint, sender: string)
     if (source.owner !== sender) continue;
     const { onStageSources, selectedSources } = receiver.settings;
     if (onStageSources.includes(source.name) || selectedSources.includes(source.name)) return true;
-    const constraints = receiver.effective.get(source.name);
-    if (constraints !== undefined && !isDisabled(constraints)) return true;
+    if (receiver.effective.has(source.name)) return true;
   }
   return false;
 }

@@ -243,7 +243,7 @@ function update(
   if (endpoint.payloadTypes.add(request.media)) {
     const { entries, extensions, allowMixed } = endpoint.payloadTypes;
     context.media({ type: "payload-types", endpoint: endpoint.index, payloadTypes: entries, extensions, allowMixed });
-    conference.changed();
+    conference.changed(endpoint);
   }
   if (request.initialLastN !== undefined && !endpoint.settings.received) {
     endpoint.settings = { ...endpoint.settings, lastN: request.initialLastN };

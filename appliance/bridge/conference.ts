@@ -96,7 +96,7 @@ export class Conference implements EndpointHome {
     else this.speech.add(endpoint.id);
     this.context.counters.participants++;
     this.#emptySince = undefined;
-    this.changed();
+    this.changed(endpoint); // nobody else is concerned before it has sources
     return endpoint;
   }
 

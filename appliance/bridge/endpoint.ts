@@ -53,7 +53,7 @@ export class Endpoint implements LinkOwner {
   forceMute = { audio: false, video: false };
 
   settings: AllocationSettings = initialSettings(-1);
-  /** By source name; what the receiver effectively asks for, last-N applied. */
+  /** By source name; what the receiver effectively asks for, last-N applied; what is not named it does not get. */
   effective: ReadonlyMap<string, VideoConstraints> = new Map();
   allocation: Allocation | undefined;
   /** What the loop has been told, by source index. */

@@ -5,8 +5,14 @@
 import type { Millis } from "../time.ts";
 import type { BridgeMessage, MappedVideoSource } from "../wire/channel-messages.ts";
 import { allocate, assumedLayers, type Layer } from "./allocate/allocate.ts";
-import { heightLimit, isDisabled, largerHeight } from "./allocate/constraints.ts";
-import { effectiveConstraints, prioritize, smallestLastN } from "./allocate/prioritize.ts";
+import { DISABLED, heightLimit, largerHeight } from "./allocate/constraints.ts";
+import {
+  byRecency,
+  effectiveConstraints,
+  type PrioritizedSource,
+  prioritize,
+  smallestLastN,
+} from "./allocate/prioritize.ts";
 import type { Conference } from "./conference.ts";
 import type { ConferenceSource } from "./conference-sources.ts";
 import { type Endpoint, SSRC_LIMIT } from "./endpoint.ts";
@@ -14,9 +20,25 @@ import type { VideoTarget } from "./media-commands.ts";
 import { relaysWant } from "./relay.ts";
 import type { Slot } from "./slots.ts";
 
+interface Candidate extends PrioritizedSource {
+  readonly source: ConferenceSource;
+  readonly layers: readonly Layer[];
+}
+
 export function reallocate(now: Millis, conference: Conference, receivers: readonly Endpoint[]): void {
-  const video = [...conference.sources()].filter((source) => source.kind === "video");
-  for (const receiver of receivers) if (!receiver.expired) allocateFor(now, conference, receiver, video);
+  const named = new Map<string, ConferenceSource>();
+  for (const source of conference.sources())
+    if (source.kind === "video" && !named.has(source.name)) named.set(source.name, source);
+  const video = [...named.values()];
+  const candidates = video.map((source) => ({
+    name: source.name,
+    owner: source.owner,
+    enabled: source.videoType !== "none" && conference.endpoints.get(source.owner)?.forceMute.video !== true,
+    source,
+    layers: layersOf(source),
+  }));
+  const ordered = byRecency(candidates, conference.speech.order);
+  for (const receiver of receivers) if (!receiver.expired) allocateFor(now, receiver, ordered);
   for (const relay of conference.relays.values()) relay.forward();
   tellSenders(now, conference, video);
 }
@@ -35,45 +57,23 @@ const layersOf = (source: ConferenceSource): readonly Layer[] =>
 const bandwidthOf = (receiver: Endpoint): number =>
   receiver.estimateBps !== undefined && receiver.payloadTypes.hasRtx ? receiver.estimateBps : Number.POSITIVE_INFINITY;
 
-function allocateFor(
-  now: Millis,
-  conference: Conference,
-  receiver: Endpoint,
-  video: readonly ConferenceSource[],
-): void {
-  const byName = new Map<string, ConferenceSource>();
-  if (receiver.payloadTypes.accepts("video"))
-    for (const source of video)
-      if (source.owner !== receiver.id && !byName.has(source.name)) byName.set(source.name, source);
-  const prioritized = prioritize(
-    [...byName.values()].map((source) => ({
-      name: source.name,
-      owner: source.owner,
-      enabled: source.videoType !== "none" && conference.endpoints.get(source.owner)?.forceMute.video !== true,
-    })),
-    receiver.settings,
-    conference.speech.order,
-  );
+function allocateFor(now: Millis, receiver: Endpoint, ordered: readonly Candidate[]): void {
+  const others = receiver.payloadTypes.accepts("video") ? ordered.filter((each) => each.owner !== receiver.id) : [];
+  const prioritized = prioritize(others, receiver.settings);
   const lastN = smallestLastN(receiver.settings.lastN, receiver.ssrcRewriting ? SSRC_LIMIT : -1);
   const effective = effectiveConstraints(prioritized, receiver.settings, lastN);
   receiver.effective = effective;
-  const wanted = prioritized.flatMap(({ name }) => {
-    const source = byName.get(name);
-    const constraints = effective.get(name);
-    return source === undefined || constraints === undefined || isDisabled(constraints)
-      ? []
-      : [{ source, constraints }];
-  });
+  const wanted = prioritized.filter(({ name }) => effective.has(name));
   const onStage = new Set(receiver.settings.onStageSources);
   const bandwidthBps = bandwidthOf(receiver);
   receiver.allocatedBps = bandwidthBps;
   receiver.allocation = allocate(
-    wanted.map(({ source, constraints }) => ({
+    wanted.map(({ source, layers }) => ({
       name: source.name,
       screenShare: source.videoType === "desktop" || source.videoType === "desktop_high_fps",
       onStage: onStage.has(source.name),
-      constraints,
-      layers: layersOf(source),
+      constraints: effective.get(source.name) ?? DISABLED,
+      layers,
     })),
     bandwidthBps,
   );
@@ -82,7 +82,7 @@ function allocateFor(
     receiver,
     wanted.map(({ source }) => source),
   );
-  setTargets(receiver, byName);
+  setTargets(receiver, others);
   tellForwarded(now, receiver);
 }
 
@@ -146,19 +146,22 @@ export function mapAudioSource(
 }
 
 /** Tells the loop what differs from what it knows. */
-function setTargets(receiver: Endpoint, byName: ReadonlyMap<string, ConferenceSource>): void {
+function setTargets(receiver: Endpoint, others: readonly Candidate[]): void {
   const next = new Map<number, VideoTarget>();
-  for (const { name, target } of receiver.allocation?.sources ?? []) {
-    const source = byName.get(name);
-    const primary = source?.encodings[0];
-    const slot = receiver.videoSlots?.get(name);
-    if (source === undefined || primary === undefined || target < 0) continue;
+  const chosen = new Map((receiver.allocation?.sources ?? []).map(({ name, target }) => [name, target]));
+  const hasRtx = receiver.payloadTypes.hasRtx;
+  const present = new Set<number>();
+  for (const { source } of others) {
+    present.add(source.index);
+    const target = chosen.get(source.name) ?? -1;
+    const primary = source.encodings[0];
+    const slot = receiver.videoSlots?.get(source.name);
+    if (target < 0 || primary === undefined) continue;
     if (receiver.videoSlots !== undefined && slot === undefined) continue;
-    const rtx = receiver.payloadTypes.hasRtx ? (slot?.rtxSsrc ?? primary.rtxSsrc) : 0;
+    const rtx = hasRtx ? (slot?.rtxSsrc ?? primary.rtxSsrc) : 0;
     next.set(source.index, { source: source.index, layer: target, ssrc: slot?.ssrc ?? primary.ssrc, rtxSsrc: rtx });
   }
   const targets: VideoTarget[] = [];
-  const present = new Set([...byName.values()].map((source) => source.index));
   // Of a source that is gone the loop has forgotten everything already.
   for (const [index, former] of receiver.targets)
     if (!next.has(index) && present.has(index)) targets.push({ ...former, layer: -1 });
@@ -181,14 +184,14 @@ function tellForwarded(now: Millis, receiver: Endpoint): void {
 
 /** The largest height that anybody wants of each source, to its sender or to the relay that it comes from. */
 function tellSenders(now: Millis, conference: Conference, video: readonly ConferenceSource[]): void {
-  for (const source of video) {
-    let height = 0;
-    for (const receiver of conference.endpoints.values()) {
-      const constraints = receiver.effective.get(source.name);
-      if (receiver.id === source.owner || constraints === undefined || isDisabled(constraints)) continue;
+  const heights = new Map<string, number>();
+  for (const receiver of conference.endpoints.values())
+    for (const [name, constraints] of receiver.effective) {
       const limit = heightLimit(constraints);
-      height = largerHeight(height, Number.isFinite(limit) ? limit : -1);
+      heights.set(name, largerHeight(heights.get(name) ?? 0, Number.isFinite(limit) ? limit : -1));
     }
+  for (const source of video) {
+    let height = heights.get(source.name) ?? 0;
     const sender = conference.endpoints.get(source.owner);
     if (sender === undefined) {
       for (const relay of conference.relays.values()) relay.receiversWant(now, source, height);
