@@ -111,9 +111,10 @@ export class BreakoutRooms {
   meetingFeature(): RoomFeature {
     return {
       joined: (turn, main, occupant) => {
-        const { known, rooms } = this.#slot.of(main);
+        const { known, counter } = this.#slot.of(main);
         if (known.size < MAX_KNOWN) known.add(occupant.bareText);
-        if (rooms.size > 0 && !occupant.admin) this.#plan(turn, main);
+        // Even when the last room is gone: he may remember one from before he left.
+        if (counter > 0 && !occupant.admin) this.#plan(turn, main);
       },
       left: (turn, main, occupant, cause) => this.#left(turn, main, occupant, cause),
       presenceChanged: (turn, main, occupant) => {
