@@ -94,7 +94,7 @@ export class ChatRoom {
       const member = this.members.get(nick);
       if (member === undefined) return;
       this.members.delete(nick);
-      this.#events.memberLeft(now, member);
+      if (this.#state === "ready") this.#events.memberLeft(now, member);
       return;
     }
     if (type !== undefined) return;
@@ -127,7 +127,7 @@ export class ChatRoom {
   tick(now: Millis): void {
     for (const due of this.#deadlines.due(now)) {
       if (due === "retry") this.join(now);
-      else if (this.#state === "joining") this.#end(now, "joining timed out");
+      else if (this.#state === "joining") this.#abandon(now, "joining timed out");
     }
   }
 
@@ -164,6 +164,7 @@ export class ChatRoom {
 
   #own(now: Millis, presence: Element, type: string | undefined, statuses: ReadonlySet<string>): void {
     if (type === "unavailable") {
+      if (this.#state === "joining") return; // of an earlier stay: what refuses a join is an error
       const user = child(presence, "x", NS.mucUser);
       const destroyed = user !== undefined && child(user, "destroy") !== undefined;
       this.#end(now, destroyed ? "room destroyed" : statuses.has("307") ? "kicked" : "left");
@@ -174,7 +175,7 @@ export class ChatRoom {
     const item = user === undefined ? undefined : child(user, "item");
     const own = item === undefined ? undefined : attr(item, "affiliation");
     if (this.#state !== "joining") {
-      if (own !== "owner") this.#end(now, "no longer owner of the room");
+      if (own !== "owner") this.#abandon(now, "no longer owner of the room");
       return;
     }
     if (!statuses.has("110")) return;

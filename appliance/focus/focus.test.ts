@@ -354,6 +354,23 @@ describe("bridges come and go", () => {
   });
 });
 
+test("an administrator moves one endpoint where a conference cannot be split: everybody moves together, or nobody", () => {
+  const world = new SimulatedWorld().start(["jvb1"]);
+  const clients = ["aaaaaaaa", "bbbbbbbb", "cccccccc"].map((nick) => world.join(ROOM, nick));
+  const from = world.focus.bridges.find("jvb1");
+  if (from === undefined) throw new Error("no bridge");
+  const sids = clients.map((each) => each.sid);
+  world.input({ kind: "move", conference: ROOM, bridge: from, endpoints: ["aaaaaaaa"] });
+  expect(clients.map((each) => each.sid)).toEqual(sids);
+  world.addBridge("jvb2");
+  world.input({ kind: "move", conference: ROOM, bridge: from, endpoints: ["aaaaaaaa"] });
+  expect([...(world.bridges.get("jvb2")?.meetings.values().next().value ?? [])].sort()).toEqual(
+    clients.map((each) => each.nick),
+  );
+  expect(world.bridges.get("jvb1")?.meetings.size).toBe(0);
+  for (const each of clients) expect(each.remote.size).toBe(2);
+});
+
 test("a guest in the brewery who calls himself a bridge gets no meeting", () => {
   const world = new SimulatedWorld().start([]);
   for (const jid of ["evil@meet.test/x", undefined])
