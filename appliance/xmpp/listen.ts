@@ -43,6 +43,8 @@ type Transport =
 
 /** The wall clock is looked at this often. */
 const CLOCK_CHECK_MS = 60_000;
+/** After a fault in a deadline's work the next is not tried at once: it might be the same. */
+const AFTER_FAULT_MS = 1_000;
 
 export async function listen(
   server: XmppServer,
@@ -53,6 +55,7 @@ export async function listen(
   const transports = new Map<LinkId, Transport>();
   const ids = new Map<TcpConnection | WebSocketConnection, LinkId>();
   const troubles = metrics.counter("parley_xmpp_socket_errors_total", "Errors of sockets, by reason");
+  const faults = metrics.counter("parley_xmpp_faults_total", "Faults of our own in the core, by kind");
   let lastLink = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let http: HttpListener | undefined;
@@ -107,16 +110,32 @@ export async function listen(
     }
   };
 
-  const wake = (): void => {
+  /** A fault of ours must not take everybody's meetings along: it is logged and counted, and the connection that met it is cut. */
+  const guarded = (turn: () => readonly ServerAction[], link: LinkId | undefined): boolean => {
+    try {
+      for (const action of turn()) perform(action);
+      return true;
+    } catch (error) {
+      faults.add({ reason: error instanceof Error ? error.name : "unknown" });
+      log.error("fault in the core", {
+        reason: "core-fault",
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+      const transport = link === undefined ? undefined : transports.get(link);
+      if (transport?.kind === "tcp") transport.connection.close(true);
+      else transport?.connection.close(1011, "", true);
+      return false;
+    }
+  };
+
+  const wake = (notBefore = 0): void => {
     clearTimeout(timer);
     const next = server.nextDeadline();
     if (next === undefined || stopped) return;
+    const inMs = Math.max(notBefore, Math.ceil(next.at - monotonicNow()));
     timer = setTimeout(
-      () => {
-        for (const action of server.handleTimeout(monotonicNow())) perform(action);
-        wake();
-      },
-      Math.min(Math.max(0, Math.ceil(next.at - monotonicNow())), CLOCK_CHECK_MS),
+      () => wake(guarded(() => server.handleTimeout(monotonicNow()), undefined) ? 0 : AFTER_FAULT_MS),
+      Math.min(inMs, CLOCK_CHECK_MS),
     );
   };
 
@@ -125,8 +144,10 @@ export async function listen(
     queue.push(input);
     if (running) return;
     running = true;
-    for (let next = queue.shift(); next !== undefined; next = queue.shift())
-      for (const action of server.handle(monotonicNow(), next)) perform(action);
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const turn = next;
+      guarded(() => server.handle(monotonicNow(), turn), "link" in turn ? turn.link : undefined);
+    }
     running = false;
     wake();
   };
