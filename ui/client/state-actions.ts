@@ -221,7 +221,7 @@ function toggle(state: MeetingState, action: Extract<UserAction, { kind: "toggle
   if (on && state.page === "meeting" && !mayUnmute(state, microphone ? "audio" : "video")) return forbidden(state);
   const local = microphone ? { ...state.local, microphoneOn: on, silent: false } : { ...state.local, cameraOn: on };
   const [next, effects] = withPreferences(
-    { ...state, local, toasts: state.toasts.filter((each) => each.kind !== "muted-hint" && each.kind !== "muted-by") },
+    { ...state, local, toasts: state.toasts.filter((each) => !ABOUT_MUTING.has(each.kind)) },
     microphone ? { microphoneOn: on } : { cameraOn: on },
   );
   return say(
@@ -229,6 +229,9 @@ function toggle(state: MeetingState, action: Extract<UserAction, { kind: "toggle
     text(`said.${action.media}-${on ? "on" : "off"}`),
   );
 }
+
+/** Toasts that a press of the button answers. */
+const ABOUT_MUTING: ReadonlySet<string> = new Set(["muted-hint", "muted-by", "approved", "forbidden", "start-muted"]);
 
 const presence = (state: MeetingState): readonly Effect[] =>
   state.page === "meeting" ? [{ kind: "own-presence" }] : [];

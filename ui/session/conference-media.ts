@@ -69,6 +69,7 @@ export class ConferenceMedia {
   /** A session-initiate: answers it; what there was before ends. */
   accept(offer: Jingle, address: MediaAddress): void {
     this.#endSession();
+    this.#watch.renewed();
     this.#endpoint = address.endpoint;
     const session = new JingleSession(offer, {
       ...address,

@@ -32,6 +32,11 @@ export class MediaWatch {
     this.#rejoinAt = undefined;
   }
 
+  /** A new session begins: what was planned for the old one is void; the patience with the whole is not. */
+  renewed(): void {
+    this.#restartAt = undefined;
+  }
+
   /** The session ended by the focus's wish, or we leave: nothing to mend. */
   ended(): void {
     this.connected();

@@ -4,7 +4,7 @@ import { Reconnecting } from "./reconnecting.ts";
 import { millis } from "./time.ts";
 
 describe("the stream", () => {
-  test("waits 0.5, 1, 2, 4, then every 8 s; resumable for a minute", () => {
+  test("tries after 0.5, 1, 2, 4, 8 s, then every 8 s; resumable for a minute", () => {
     const core = new Reconnecting({ websocket: true, bosh: true });
     expect(core.first(millis(0))).toEqual({ at: millis(0), transport: "websocket", resume: false });
     core.connected();
@@ -18,8 +18,8 @@ describe("the stream", () => {
       resumes.push(attempt.resume);
       now = attempt.at;
     }
-    expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 8000, 8000, 8000, 8000, 8000, 8000, 8000]);
-    expect(resumes.indexOf(false)).toBe(10); // 63.5 s after the loss
+    expect(waits).toEqual([500, 500, 1000, 2000, 4000, 8000, 8000, 8000, 8000, 8000, 8000, 8000]);
+    expect(resumes.indexOf(false)).toBe(11); // 64 s after the loss
   });
 
   test("a socket that never opened: long-polling at once, and by turns until one works", () => {
@@ -90,6 +90,17 @@ describe("the media", () => {
     for (const start of at)
       expect(at.filter((each) => each >= start && each < start + 60_000).length).toBeLessThanOrEqual(4);
     expect(at.length).toBeGreaterThan(3);
+  });
+
+  test("a new offer voids the restart that was planned for the old session, not the patience", () => {
+    const watch = new MediaWatch();
+    watch.interrupted(millis(0));
+    watch.renewed();
+    expect(watch.nextDeadline()).toBeUndefined();
+    watch.failed(millis(0));
+    expect(watch.due(millis(0))).toBe("restart");
+    watch.renewed();
+    expect(watch.due(millis(15_000))).toBe("rejoin");
   });
 
   test("ended by the focus: nothing to mend", () => {

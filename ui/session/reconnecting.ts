@@ -20,8 +20,8 @@ export interface ReconnectingOptions {
   readonly bosh: boolean;
 }
 
-/** Waits before the attempts after a loss, ms; the last one repeats. */
-const WAITS = [500, 1000, 2000, 4000, 8000] as const;
+/** Waits before the attempts after a loss, ms: tried 0.5, 1, 2, 4, 8 s after it, then every 8 s. */
+const WAITS = [500, 500, 1000, 2000, 4000, 8000] as const;
 /** A server keeps a lost session for about this long (signaling.md 1.6). */
 const RESUME_WINDOW_MS = 60_000;
 
