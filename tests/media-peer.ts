@@ -30,6 +30,7 @@ import { Extension, parseExtensions } from "../appliance/bridge/rtp/extensions.t
 import { parseHeader, parsePadding } from "../appliance/bridge/rtp/header.ts";
 import { RtpPacket } from "../appliance/bridge/rtp/packet.ts";
 import { makeCertificate } from "../appliance/bridge/transport/certificate.ts";
+import type { DataChannelFactory } from "../appliance/bridge/transport/data-channel.ts";
 import { classifyDatagram } from "../appliance/bridge/transport/demux.ts";
 import { DtlsContext } from "../appliance/bridge/transport/dtls.ts";
 import { makePwd, makeUfrag } from "../appliance/bridge/transport/ice.ts";
@@ -71,6 +72,8 @@ export interface MediaPeerOptions {
   readonly profiles?: readonly SrtpProfile[];
   /** Where the channel's URL really is: tests have no gateway in front of the bridge. Undefined: no channel. */
   readonly channelUrl?: (url: string) => string;
+  /** The channel over SCTP (browserDataChannel of media-peer-sctp.ts) instead of a WebSocket. */
+  readonly dataChannel?: DataChannelFactory;
 }
 
 export type PeerMessage = BridgeMessage | ClientMessage;
@@ -130,6 +133,7 @@ export class MediaPeer {
   #audioLevel = 0;
   #sendsVideo = false;
   #connected = false;
+  #dataChannelOpen = false;
   #failure: string | undefined;
   #over = false;
   #transportSequence = 0;
@@ -182,6 +186,7 @@ export class MediaPeer {
       sockets: [{ address: socket.address.address, family: 4, port: socket.port }],
       dtls: this.#dtls,
       random,
+      ...(options.dataChannel === undefined ? {} : { dataChannel: options.dataChannel }),
       wake: () => queueMicrotask(() => this.#drain()),
     });
     this.#kinds[EXTENSION.audioLevel] = Extension.audioLevel;
@@ -210,7 +215,12 @@ export class MediaPeer {
       statsId: this.id,
       capabilities: this.options.capabilities ?? ["source-names"],
       media: PEER_MEDIA,
-      transport: { iceControlling: true, useUniquePort: false, iceRestart: false },
+      transport: {
+        iceControlling: true,
+        useUniquePort: false,
+        iceRestart: false,
+        ...(this.options.dataChannel === undefined ? {} : { sctp: {} }),
+      },
       ...(this.options.mucRole !== undefined ? { mucRole: this.options.mucRole } : {}),
       ...rest,
     });
@@ -252,11 +262,13 @@ export class MediaPeer {
     });
     this.#drain();
     const [url] = bridge.webSockets;
-    if (url !== undefined && this.options.channelUrl !== undefined) this.openChannel(this.options.channelUrl(url));
+    if (url !== undefined && this.options.channelUrl !== undefined && this.options.dataChannel === undefined)
+      this.openChannel(this.options.channelUrl(url));
     await until(
       `peer ${this.id} connected`,
       () => {
         if (this.#failure !== undefined) throw new Error(`peer ${this.id}: ${this.#failure}`);
+        if (this.options.dataChannel !== undefined && !this.#dataChannelOpen) return false;
         return this.#connected && (this.#channel === undefined || this.#channel.readyState === WebSocket.OPEN);
       },
       timeoutMs,
@@ -292,17 +304,19 @@ export class MediaPeer {
   openChannel(url: string): void {
     const socket = new WebSocket(url);
     this.#channel = socket;
-    socket.onmessage = ({ data }) => {
-      const message = typeof data === "string" ? decodeBridgeMessage(data) : undefined;
-      if (message === undefined) {
-        this.drop("channel-message");
-        return;
-      }
-      this.messages.push(message);
-      if (this.obeys && message.colibriClass === "SenderSourceConstraints") this.#obey(message.maxHeight);
-      this.onMessage(message);
-    };
+    socket.onmessage = ({ data }) => this.#heard(typeof data === "string" ? data : "");
     socket.onclose = ({ code, reason }) => this.closed.push({ code, reason });
+  }
+
+  #heard(text: string): void {
+    const message = decodeBridgeMessage(text);
+    if (message === undefined) {
+      this.drop("channel-message");
+      return;
+    }
+    this.messages.push(message);
+    if (this.obeys && message.colibriClass === "SenderSourceConstraints") this.#obey(message.maxHeight);
+    this.onMessage(message);
   }
 
   /** A client sends nothing larger than anybody wants. */
@@ -316,7 +330,10 @@ export class MediaPeer {
   }
 
   sayText(text: string): void {
-    this.#channel?.send(text);
+    if (this.#dataChannelOpen) {
+      this.#transport.sendMessage(text);
+      this.#drain();
+    } else this.#channel?.send(text);
   }
 
   /** The last message of a class, if there was one. */
@@ -613,6 +630,12 @@ export class MediaPeer {
         case "connected":
           this.#connected = true;
           this.#feedback ??= setInterval(() => this.#sendFeedback(), FEEDBACK_MS);
+          break;
+        case "channel-open":
+          this.#dataChannelOpen = true;
+          break;
+        case "channel-message":
+          this.#heard(action.text);
           break;
         case "failed":
           this.#failure = action.reason;

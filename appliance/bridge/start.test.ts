@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { BridgeFocus } from "../../tests/bridge-focus.ts";
 import { MediaPeer, type MediaPeerOptions, until } from "../../tests/media-peer.ts";
 import { cameraEncodings } from "../../tests/media-peer-media.ts";
+import { browserDataChannel } from "../../tests/media-peer-sctp.ts";
 import { armGuard, disarmGuard, useRealTime } from "../../tests/real-time.ts";
 import type { BridgeConfig } from "../config.ts";
 import { silentLogger } from "../log.ts";
@@ -438,6 +439,40 @@ test(
     }),
   20_000,
 );
+
+test("the channel over SCTP: the same messages, without a greeting", async () => {
+  const second = await startBridge({ ...config, sctp: true }, { log: silentLogger, metrics: new Metrics() });
+  const focus = new BridgeFocus(second.ports, "sctp");
+  try {
+    const a = await focus.join({ ...small("aaaaaaaa", 1000), dataChannel: browserDataChannel });
+    const b = await focus.join(small("bbbbbbbb", 2000));
+    for (const peer of [a, b]) {
+      peer.say(everything);
+      peer.startMedia({ audioLevel: 50 });
+    }
+    await until("a sees b", () => a.reception(2001)?.height === 720);
+    await until("a may send", () => a.last("SenderSourceConstraints")?.maxHeight === 720);
+    expect(a.messages.some((each) => each.colibriClass === "ServerHello")).toBe(false);
+    const payload = { text: "x".repeat(20_000) };
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      from.say({
+        colibriClass: "EndpointMessage",
+        to: to.id,
+        msgPayload: payload,
+        raw: { colibriClass: "EndpointMessage", to: to.id, msgPayload: payload },
+      });
+      await until("a long message", () => to.last("EndpointMessage") !== undefined);
+      expect(to.last("EndpointMessage")).toMatchObject({ from: from.id, msgPayload: payload });
+    }
+    expect(await focus.get("/colibri/stats")).toMatchObject({ dtls_failed_endpoints: 0 });
+  } finally {
+    await focus.stop();
+    await second.stop(1_000);
+  }
+}, 20_000);
 
 describe("the channel", () => {
   test("refusals, replacement, end", () =>
