@@ -88,8 +88,9 @@ export interface MeetingServices {
   focusHost(inner: Host): Host;
 }
 
-/** Only the accounts of services may enter breweries (signaling.md 6.1, muc_filter_access). */
-const isService = (sender: Sender): boolean => sender.admin || sender.kind === "service" || sender.kind === "component";
+/** Only accounts on the services' domain may enter breweries (signaling.md 6.1, muc_filter_access): recorders' call accounts are none of them. */
+const isService = (sender: Sender, auth: string): boolean =>
+  sender.admin || sender.kind === "component" || (sender.kind === "service" && sender.jid.domain === auth);
 
 /** The features of XEP-0045 alone. `isOpen`: for people; else for services, without list and history. */
 const plainFeatures = (
@@ -112,12 +113,54 @@ const plainFeatures = (
   subject(toEpoch),
 ];
 
+/** What all services of the graph have in common. */
+const commonOptions = ({ limits, newId, toEpoch }: MucHostsOptions) =>
+  ({ limits, occupantIdKey: newId(), newId, toEpoch }) as const;
+type CommonOptions = ReturnType<typeof commonOptions>;
+
+const breweryService = (common: CommonOptions, { domains }: MucHostsOptions): MucService =>
+  new MucService({
+    ...common,
+    domain: domains.internalMuc,
+    name: "Services",
+    listed: false,
+    nickChanges: true,
+    kickResetsAffiliation: false,
+    hidesRooms: true,
+    mayCreate: () => undefined,
+    mayEnter: (sender) => (isService(sender, domains.auth) ? undefined : { condition: "not-allowed" }),
+    features: plainFeatures(common.toEpoch, new Set([domains.auth]), false),
+  });
+
+/** Rooms for any client, and the breweries. */
+function createPlainServices(common: CommonOptions, options: MucHostsOptions): MeetingServices {
+  const { domains } = options;
+  const rooms = new MucService({
+    ...common,
+    domain: domains.muc,
+    name: "Rooms",
+    listed: true,
+    nickChanges: true,
+    kickResetsAffiliation: false,
+    hidesRooms: false,
+    mayCreate: (sender) =>
+      sender.kind === "remote" ? { error: { condition: "not-allowed" }, by: "service" } : undefined,
+    features: [new FloodGuard(), locking, maxUsers, ...plainFeatures(common.toEpoch, new Set(), true)],
+  });
+  return {
+    hosts: [rooms, breweryService(common, options)],
+    census: new Census(rooms, domains.domain),
+    focusHost: (inner) => inner,
+  };
+}
+
 export const createMucHosts = (options: MucHostsOptions): readonly Host[] => createMeetingServices(options).hosts;
 
 export function createMeetingServices(options: MucHostsOptions): MeetingServices {
   const { domains, newId, toEpoch } = options;
   const { domain, auth, hidden } = domains;
-  const common = { limits: options.limits, occupantIdKey: newId(), newId, toEpoch } as const;
+  const common = commonOptions(options);
+  if (options.plain === true) return createPlainServices(common, options);
   const restricted: MucServiceOptions["mayCreate"] = () => ({
     error: { condition: "not-allowed", text: "Room creation is restricted" },
     by: "service",
@@ -243,33 +286,6 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
       presenceIdentity,
     ],
   });
-  const breweries = new MucService({
-    ...common,
-    domain: domains.internalMuc,
-    name: "Services",
-    listed: false,
-    nickChanges: true,
-    kickResetsAffiliation: false,
-    hidesRooms: true,
-    mayCreate: () => undefined,
-    mayEnter: (sender) => (isService(sender) ? undefined : { condition: "not-allowed" }),
-    features: plainFeatures(toEpoch, new Set([auth]), false),
-  });
-  if (options.plain === true) {
-    const rooms = new MucService({
-      ...common,
-      domain: domains.muc,
-      name: "Rooms",
-      listed: true,
-      nickChanges: true,
-      kickResetsAffiliation: false,
-      hidesRooms: false,
-      mayCreate: (sender) =>
-        sender.kind === "remote" ? { error: { condition: "not-allowed" }, by: "service" } : undefined,
-      features: [new FloodGuard(), locking, maxUsers, ...plainFeatures(toEpoch, new Set(), true)],
-    });
-    return { hosts: [rooms, breweries], census: new Census(rooms, domain), focusHost: (inner) => inner };
-  }
   const census = new Census(meetings, domain);
   holds[0].attach(meetings);
   holds[1].attach(breakouts);
@@ -300,7 +316,7 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
   const reserved = (host: Host): Host =>
     reservations === undefined ? host : new ReservationGate(host, meetings, { ...reservations, newId, toEpoch });
   return {
-    hosts: [...clientHosts.map(mapped), breweries],
+    hosts: [...clientHosts.map(mapped), breweryService(common, options)],
     census,
     focusHost: (inner) => mapped(reserved(inner)),
   };

@@ -155,7 +155,7 @@ describe("IQs between occupants", () => {
 });
 
 test("odd requests to room and service get the conditions of the transcript", () => {
-  const { room, ana } = meeting();
+  const { house, room, ana } = meeting();
   const iq = (to: string, type: string, child: string) =>
     fault(ana.send(`<iq type="${type}" id="o" to="${to}">${child}</iq>`)[0]);
   expect(iq(room, "set", '<query xmlns="urn:unknown"/>')).toBe("cancel/service-unavailable");
@@ -166,6 +166,8 @@ test("odd requests to room and service get the conditions of the transcript", ()
   expect(nick?.getChild("error")?.getChildText("text")).toBe("Nick changes are not allowed");
   expect(fault(ana.send('<presence to="elsewhere@muc.meet.test/x"/>')[0])).toBe("cancel/item-not-found");
   expect(fault(ana.join("jvbbrewery@internal-muc.meet.test", "x")[0])).toBe("cancel/not-allowed");
+  const recorder = house.person("recorder@hidden.meet.test/1", { kind: "service" });
+  expect(fault(recorder.join("jvbbrewery@internal-muc.meet.test", "x")[0])).toBe("cancel/not-allowed");
 });
 
 test("a nick change where it is allowed: 303 and the new presence", () => {
