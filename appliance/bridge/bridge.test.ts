@@ -275,6 +275,22 @@ describe("messages (bridge.md 2.4)", () => {
     ).toHaveLength(1);
   });
 
+  test("a flood of long texts is dropped before it is multiplied", () => {
+    const call = new Call("a", "b");
+    const msgPayload = "x".repeat(200_000);
+    let delivered = 0;
+    for (let i = 0; i < 50; i++)
+      delivered += textsTo(
+        call.say("a", { colibriClass: "EndpointMessage", to: "", msgPayload }),
+        call.channel("b"),
+      ).length;
+    expect(delivered).toBe(5);
+    call.advance(2_000);
+    expect(
+      textsTo(call.say("a", { colibriClass: "EndpointMessage", to: "", msgPayload }), call.channel("b")),
+    ).toHaveLength(1);
+  });
+
   test("a second socket replaces the first, whose late words are not heard", () => {
     const call = new Call("a", "b");
     const first = call.channel("a");

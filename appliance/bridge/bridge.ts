@@ -557,7 +557,16 @@ function discoInfo(request: Element): Element {
 /** `/colibri-ws/<server id>/<conference>/<endpoint>?pwd=…`, or the same for relays; undefined: another path. */
 export function parseChannelPath(pathname: string, query: string): ChannelPath | undefined {
   const match = /^\/colibri-(relay-)?ws\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(pathname);
-  const [, relay, serverId, conference, peer] = match ?? [];
+  const [, relay, serverId, conference, encoded] = match ?? [];
+  const peer = encoded === undefined ? undefined : decoded(encoded);
   if (serverId === undefined || conference === undefined || peer === undefined) return undefined;
   return { kind: relay === undefined ? "endpoint" : "relay", serverId, conference, peer, query };
+}
+
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined; // not UTF-8: no path of ours
+  }
 }

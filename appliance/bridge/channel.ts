@@ -1,13 +1,16 @@
 /**
  * The bridge channel of one peer: over WebSocket, SCTP data channel, or both. What goes out takes the way on which something came in last (bridge.md 2.2).
  */
-import { later, type Millis } from "../time.ts";
+import type { Millis } from "../time.ts";
 import type { BridgeContext, ChannelId } from "./context.ts";
 import type { Link } from "./link.ts";
 
 /** Messages that a client may send at once, and how many a second it regains; LJM's own peak is some ten a second. */
 const BURST = 300;
 const PER_SECOND = 60;
+/** The same in UTF-16 units: what one client says is sent to many. */
+const TEXT_BURST = 1024 * 1024;
+const TEXT_PER_SECOND = 128 * 1024;
 
 export class Channel {
   readonly #context: BridgeContext;
@@ -15,6 +18,7 @@ export class Channel {
   #dataChannel = false;
   #preferDataChannel = false;
   #budget = BURST;
+  #textBudget = TEXT_BURST;
   #budgetAt: Millis | undefined;
 
   constructor(context: BridgeContext) {
@@ -59,19 +63,21 @@ export class Channel {
     this.#dataChannel = false;
   }
 
-  /** Counts an incoming message; false: the peer sends too many, drop it. */
-  received(now: Millis, over: "websocket" | "data-channel"): boolean {
+  /** Counts an incoming message of that length; false: the peer sends too many, drop it. */
+  received(now: Millis, over: "websocket" | "data-channel", length: number): boolean {
     this.#preferDataChannel = over === "data-channel";
     if (over === "websocket") this.#context.counters.webSocketReceived++;
     else this.#context.counters.dataChannelReceived++;
     const since = this.#budgetAt ?? now;
     this.#budget = Math.min(BURST, this.#budget + ((now - since) * PER_SECOND) / 1000);
-    this.#budgetAt = later(now, 0);
-    if (this.#budget < 1) {
+    this.#textBudget = Math.min(TEXT_BURST, this.#textBudget + ((now - since) * TEXT_PER_SECOND) / 1000);
+    this.#budgetAt = now;
+    if (this.#budget < 1 || this.#textBudget < length) {
       this.#context.counters.drop("channel-flood");
       return false;
     }
     this.#budget--;
+    this.#textBudget -= length;
     return true;
   }
 

@@ -19,7 +19,7 @@ export function handleClientMessage(
   over: "websocket" | "data-channel",
 ): void {
   const counters = conference.context.counters;
-  if (!endpoint.channel.received(now, over)) return;
+  if (!endpoint.channel.received(now, over, text.length)) return;
   const message = decodeClientMessage(text);
   if (message === undefined) {
     counters.drop("channel-message-unreadable");

@@ -112,7 +112,7 @@ export class Endpoint implements LinkOwner {
 
   description(): IceTransport {
     const { channelHost, serverId } = this.#context.settings;
-    const url = `wss://${channelHost}/colibri-ws/${serverId}/${this.#home.id}/${this.id}?pwd=${this.channelSecret}`;
+    const url = `wss://${channelHost}/colibri-ws/${serverId}/${this.#home.id}/${encodeURIComponent(this.id)}?pwd=${this.channelSecret}`;
     return this.link.description([url]);
   }
 

@@ -79,7 +79,7 @@ export class Relay implements LinkOwner {
 
   description(): IceTransport {
     const { channelHost, serverId } = this.#context.settings;
-    const url = `wss://${channelHost}/colibri-relay-ws/${serverId}/${this.#conference.id}/${this.id}?pwd=${this.channelSecret}`;
+    const url = `wss://${channelHost}/colibri-relay-ws/${serverId}/${this.#conference.id}/${encodeURIComponent(this.id)}?pwd=${this.channelSecret}`;
     return this.link.description([url]);
   }
 
