@@ -18,6 +18,13 @@ test("what ends badly without a word has failed, and so has what tested nothing"
   expect(countTests("e2e", " 4 pass\n 0 fail\n", 1)).toEqual({ passed: 4, failed: 1 });
 });
 
+test("a pattern that fits nothing is neither", () => {
+  expect(countTests("unit", "The following filters did not match any test files:\n x\n", 1)).toEqual({
+    passed: 0,
+    failed: 0,
+  });
+});
+
 test("sections of the check", () => {
   expect(countTests("check", "ok    types\nFAULT cores (3)\n      x\nok    contrast\n", 1)).toEqual({
     passed: 2,

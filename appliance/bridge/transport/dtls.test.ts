@@ -1,3 +1,6 @@
+/**
+ * DTLS against itself, a raw client and forgers. Alone: it holds that handshakes leave memory where it was, and other tests' memory would count.
+ */
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { useRealTime } from "../../../tests/real-time.ts";
@@ -384,6 +387,19 @@ describe("what comes late or is made up", () => {
   });
 });
 
+/** Bytes that the process grew in the best of three rounds of 170: other tests' garbage comes and goes, a leak of 50 KB a session is in each round. */
+function leastGrowth(once: () => void): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 3; round++) {
+    Bun.gc(true);
+    const before = process.memoryUsage.rss();
+    for (let n = 0; n < 170; n++) once();
+    Bun.gc(true);
+    least = Math.min(least, process.memoryUsage.rss() - before);
+  }
+  return least;
+}
+
 test("500 handshakes opened and closed leave memory where it was", () => {
   const context = new DtlsContext(serverCertificate, PROFILES, TEST_RETRANSMISSION);
   const other = new DtlsContext(clientCertificate, PROFILES, TEST_RETRANSMISSION);
@@ -395,13 +411,8 @@ test("500 handshakes opened and closed leave memory where it was", () => {
     theirs.close();
     ours.close();
   };
-  for (let n = 0; n < 200; n++) once();
-  Bun.gc(true);
-  const before = process.memoryUsage.rss();
-  for (let n = 0; n < 500; n++) once();
-  Bun.gc(true);
-  // A session takes some 50 KB: 500 leaked ones would be 25 MB.
-  expect(process.memoryUsage.rss() - before).toBeLessThan(10_000_000);
+  for (let n = 0; n < 100; n++) once();
+  expect(leastGrowth(once)).toBeLessThan(4_000_000);
   context.close();
   other.close();
 });

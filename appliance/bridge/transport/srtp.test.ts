@@ -1,5 +1,5 @@
 /**
- * One suite, run against every SRTP provider (style 3.9: conformance).
+ * One suite, run against every SRTP provider (style 3.9: conformance). Alone: it holds that packets allocate nothing, and other tests' garbage would count.
  */
 
 import { ptr } from "bun:ffi";
