@@ -70,6 +70,7 @@ export class Commands {
         state.endpoints[index] = endpoint;
         state.endpointCount += 1;
         conference.endpoints.add(endpoint);
+        conference.members = [...conference.endpoints];
         conference.stale = true;
         return;
       }
@@ -291,7 +292,7 @@ export class Commands {
           this.#addStream(endpoint, newSourceStream(source, ssrcs.rtxSsrc >>> 0, encoding, stream));
       }
     }
-    endpoint.forgetLastStream();
+    endpoint.settleSources();
     endpoint.conference.stale = true;
   }
 
@@ -306,8 +307,8 @@ export class Commands {
     const state = this.#state;
     const owner = source.owner;
     for (const [ssrc, stream] of owner.streams) if (stream.owner === source) owner.streams.delete(ssrc);
-    owner.forgetLastStream();
     owner.sources.delete(source.index);
+    owner.settleSources();
     for (const other of owner.conference.endpoints) {
       other.audioSenders.delete(source.index);
       for (const [key] of other.videoSenders) if (key % MAX_SOURCES === source.index) other.videoSenders.delete(key);
@@ -338,6 +339,7 @@ export class Commands {
     endpoint.receive = undefined;
     endpoint.send = undefined;
     conference.endpoints.delete(endpoint);
+    conference.members = [...conference.endpoints];
     conference.stale = true;
     state.endpoints[endpoint.index] = undefined;
     state.endpointCount -= 1;

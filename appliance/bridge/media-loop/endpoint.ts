@@ -80,6 +80,9 @@ export class Endpoint {
   /** Incoming SSRC (as signed 32 bits) → stream. */
   readonly streams = new Map<number, SourceStream>();
   readonly sources = new Map<SourceIndex, Source>();
+  /** The same as arrays, for what runs often: an iterator is an allocation. */
+  streamList: readonly SourceStream[] = [];
+  sourceList: readonly Source[] = [];
   /** Outgoing SSRC (signed) → its stream; never taken out while the keys live. */
   readonly outgoing = new Map<number, OutgoingStream>();
   /** Outgoing SSRC (signed) → what feeds it now. */
@@ -157,9 +160,11 @@ export class Endpoint {
     return stream;
   }
 
-  /** After any change of `streams`. */
-  forgetLastStream(): void {
+  /** After any change of `streams` or `sources`. */
+  settleSources(): void {
     this.#lastStream = undefined;
+    this.streamList = [...this.streams.values()];
+    this.sourceList = [...this.sources.values()];
   }
 
   /** Media can go to it. */
@@ -174,6 +179,8 @@ export class Conference {
   feedbackAudio: number;
   feedbackVideo: number;
   readonly endpoints = new Set<Endpoint>();
+  /** The same as an array, for what runs often. */
+  members: readonly Endpoint[] = [];
   dominant = -1;
   /** Who takes whose microphone has to be worked out again. */
   stale = false;

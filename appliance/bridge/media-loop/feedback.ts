@@ -11,7 +11,7 @@ import {
   writeReportBlock,
 } from "../rtcp/reports.ts";
 import { SRTP_MAX_OVERHEAD, SRTP_SCRATCH_BYTES } from "../transport/srtp.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { Endpoint, SourceStream } from "./endpoint.ts";
 import type { LoopState } from "./state.ts";
 
 export const REPORT_INTERVAL_MS = 500;
@@ -68,7 +68,9 @@ export class Feedback {
     if (wide) {
       endpoint.feedbackAt = nowMs;
       let media = 0;
-      for (const stream of endpoint.streams.values()) {
+      const streams = endpoint.streamList;
+      for (let index = 0; index < streams.length; index++) {
+        const stream = streams[index] as SourceStream;
         media = stream.ssrc;
         if (stream.kind === "video") break;
       }
@@ -85,7 +87,9 @@ export class Feedback {
     const bytes = this.#state.bytes;
     let count = 0;
     let header = 0;
-    for (const stream of endpoint.streams.values()) {
+    const streams = endpoint.streamList;
+    for (let index = 0; index < streams.length; index++) {
+      const stream = streams[index] as SourceStream;
       if (stream.lastPacketAt < 0 || nowMs - stream.lastPacketAt > 2 * REPORT_INTERVAL_MS) continue;
       if (count === 0) {
         this.#room(endpoint, 8 + MAX_REPORT_BLOCKS * REPORT_BLOCK_LENGTH);
@@ -106,7 +110,9 @@ export class Feedback {
 
   #nacks(nowMs: number, endpoint: Endpoint, sender: number): void {
     let pending = false;
-    for (const stream of endpoint.streams.values()) {
+    const streams = endpoint.streamList;
+    for (let index = 0; index < streams.length; index++) {
+      const stream = streams[index] as SourceStream;
       if (stream.missing.count === 0) continue;
       const count = stream.missing.due(nowMs, this.#sequences);
       if (stream.missing.count > 0) pending = true;

@@ -31,6 +31,8 @@ const RESTING_TICK_MS = 500;
 const RESTING_AFTER_MS = 1000;
 const LEVELS_MS = 100;
 const SECOND_MS = 1000;
+/** A change of layers is told at most so often. */
+const NEWS_MS = 250;
 /** Datagrams handed up in one tick's time. */
 const DATAGRAMS_PER_TICK = 200;
 /** Of them from addresses that nobody has vouched for. */
@@ -146,12 +148,14 @@ export class MediaLoop {
     const state = this.state;
     const second = nowMs - this.#secondAt >= SECOND_MS;
     for (const conference of state.conferences.values()) {
-      for (const endpoint of conference.endpoints) {
+      const members = conference.members;
+      for (let index = 0; index < members.length; index++) {
+        const endpoint = members[index] as Endpoint;
         endpoint.nackBudget = Math.min(2 * RETRANSMISSIONS_PER_TICK, endpoint.nackBudget + RETRANSMISSIONS_PER_TICK);
         endpoint.answersLeft = ANSWERS_PER_TICK;
         this.#feedback.tick(nowMs, endpoint);
-        if (second) for (const source of endpoint.sources.values()) this.#layers(nowMs, source, true);
-        else for (const source of endpoint.sources.values()) this.#layers(nowMs, source, false);
+        const sources = endpoint.sourceList;
+        for (let each = 0; each < sources.length; each++) this.#layers(nowMs, sources[each] as Source, second);
         if (second && endpoint.rttChanged) {
           endpoint.rttChanged = false;
           state.emit({ type: "round-trip", endpoint: endpoint.index, rttMs: endpoint.rttMs });
@@ -240,8 +244,11 @@ export class MediaLoop {
   /** Reports a video source's layers: every second, and sooner when another one came up. */
   #layers(nowMs: number, source: Source, second: boolean): void {
     if (source.kind !== "video") return;
-    const changed = source.encodings.some((stream) => stream.layers.changed);
-    if (!second && !(changed && nowMs - source.layersReportedAt >= SECOND_MS / 4)) return;
+    if (!second && nowMs - source.layersReportedAt < NEWS_MS) return;
+    let changed = false;
+    for (let index = 0; index < source.encodings.length; index++)
+      if (source.encodings[index]?.layers.changed === true) changed = true;
+    if (!second && !changed) return;
     source.layersReportedAt = nowMs;
     const layers: LayerState[] = [];
     for (const stream of source.encodings)

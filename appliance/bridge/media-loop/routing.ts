@@ -19,7 +19,9 @@ export function isHeard(nowMs: number, endpoint: Endpoint): boolean {
   if (limit <= 0 && !inTable) return true;
   const energy = endpoint.loudness.energy(nowMs);
   let louder = 0;
-  for (const other of conference.endpoints) {
+  const members = conference.members;
+  for (let index = 0; index < members.length; index++) {
+    const other = members[index] as Endpoint;
     if (other === endpoint) continue;
     const theirs = other.loudness.energy(nowMs);
     if (theirs < energy || (theirs === energy && other.index > endpoint.index)) continue;

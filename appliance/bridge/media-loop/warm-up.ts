@@ -143,13 +143,14 @@ class Speaker {
   }
 }
 
-/** Forwards until the budget is spent; answers how many packets went out. `clock`: ms with a fraction. */
+/** Forwards until the budget is spent; answers how many packets went out. `clock`: ms with a fraction; `roundMs`: time that the loop sees pass in each round. */
 export function warmUp(
   memory: PacketMemory,
   provider: SrtpProvider,
   profile: SrtpProfile,
   budgetMs: number,
   clock: () => number,
+  roundMs = 20,
 ): number {
   const loop = new MediaLoop({
     memory,
@@ -162,7 +163,7 @@ export function warmUp(
   loop.sockets([4]);
   const begin = clock();
   loop.apply(begin, [
-    { type: "conference", conference: 0, loudest: 0, feedbackSsrcs: { audio: 1, video: 2 } },
+    { type: "conference", conference: 0, loudest: 3, feedbackSsrcs: { audio: 1, video: 2 } },
     ...Array.from({ length: PEOPLE }, (_, person) => commands(person, profile)).flat(),
   ]);
   const speakers = Array.from({ length: PEOPLE }, (_, person) => new Speaker(memory, provider, profile, person));
@@ -171,8 +172,9 @@ export function warmUp(
   // Time as the loop sees it runs as in a meeting, whatever the clock says.
   let now = begin;
   while (clock() - begin < budgetMs) {
-    now += 20;
-    for (const [person, speaker] of speakers.entries()) {
+    now += roundMs;
+    for (let person = 0; person < PEOPLE; person++) {
+      const speaker = speakers[person] as Speaker;
       const from = Layout.receiveAddresses + person * ADDRESS_BYTES;
       for (let packet = 0; packet <= FRAME_PACKETS; packet++) {
         const at = Layout.slots + ((person * 8 + packet) % RECEIVE_SLOTS) * SLOT_BYTES;
