@@ -13,6 +13,7 @@ import { exposeForSupport } from "./debug.ts";
 import { type Performer, performEffect } from "./effects.ts";
 import { KeyboardListener } from "./keyboard.ts";
 import { SpeechLevels } from "./levels.ts";
+import { LinkWatch } from "./link-watch.ts";
 import { LocalMedia } from "./media.ts";
 import { loadPreferences, machineId } from "./preferences.ts";
 import { Seen } from "./seen.ts";
@@ -98,6 +99,11 @@ new SpeechLevels(
   media.meter,
   () => sourceNames(store.peek().self.endpoint).microphone,
 ).start();
+new LinkWatch(
+  () => performer.conference?.media.session,
+  () => store.peek().self.endpoint,
+  (links) => handle({ from: "devices", event: { kind: "links", links } }),
+).start();
 new KeyboardListener(store).start();
 exposeForSupport(performer);
 
@@ -114,6 +120,6 @@ if (beginning.page === "prejoin") {
 }
 
 addEventListener("pagehide", () => {
-  if (store.peek().page === "meeting") performer.conference?.leave();
+  performer.conference?.unload();
 });
 addEventListener("visibilitychange", () => seen.changed());

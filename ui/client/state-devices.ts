@@ -90,6 +90,8 @@ export function updateDevices(state: MeetingState, event: DeviceEvent): Step {
       });
     case "sound-blocked":
       return none({ ...state, soundBlocked: event.blocked });
+    case "links":
+      return none({ ...state, links: event.links });
     case "speaker-tested":
       return none({ ...state, announcement: text("prejoin.speaker-played") });
   }

@@ -201,6 +201,8 @@ export interface MeetingState {
   readonly breakout: readonly BreakoutRoom[];
   readonly reactions: readonly { readonly key: number; readonly from: string; readonly reaction: string }[];
   readonly audioOnly: boolean;
+  /** Connections that are not good, by endpoint id (W61). */
+  readonly links: ReadonlyMap<string, "medium" | "poor">;
   /** The browser waits for a tap before it plays sound (W29). */
   readonly soundBlocked: boolean;
   readonly joinedAt: number;
@@ -289,7 +291,8 @@ export type DeviceEvent =
   | { readonly kind: "sharing"; readonly on: boolean }
   | { readonly kind: "share-failed"; readonly denied: boolean }
   | { readonly kind: "sound-blocked"; readonly blocked: boolean }
-  | { readonly kind: "speaker-tested" };
+  | { readonly kind: "speaker-tested" }
+  | { readonly kind: "links"; readonly links: ReadonlyMap<string, "medium" | "poor"> };
 
 export type MeetingEvent =
   | { readonly from: "session"; readonly event: SessionEvent }
@@ -440,6 +443,7 @@ export const emptyMeeting = (view: View) =>
     unseenPolls: 0,
     breakout: [],
     reactions: [],
+    links: new Map<string, "medium" | "poor">(),
   }) as const satisfies Partial<MeetingState>;
 
 // ---------------------------------------------------------------- small steps shared by the three updates

@@ -86,6 +86,8 @@ export const en = {
   "tile.moderator": "Moderator",
   "tile.companion": "In the room",
   "tile.hand": (n) => `Hand raised, number ${n}`,
+  "tile.link-medium": "Connection: medium",
+  "tile.link-poor": "Connection: weak",
   "tile.lost": "Connection lost",
   "tile.lost-text": "Back as soon as it answers",
   "tile.paused": "Picture paused",

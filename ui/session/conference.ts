@@ -153,6 +153,9 @@ export class Conference {
           return;
         }
         this.#emit({ kind: "stream", state: this.#entered ? "new-session" : "connected" });
+        // What the old session was in, it is no longer in: nothing there is to be left or said.
+        this.#room = undefined;
+        this.#lobby.forget();
         this.#endpoint = endpointId(event.jid, Math.random);
         this.#discover();
         void this.#enter();
@@ -551,6 +554,14 @@ export class Conference {
       condition: "item-not-found",
       extra: [xml("unknown-session", { xmlns: NS.jingleErrors })],
     });
+  }
+
+  /** The page goes away: says so in a way that survives it. */
+  unload(): void {
+    const room = this.#room;
+    if (this.#left || room?.joined !== true) return;
+    this.#connection.unload(leavePresence(`${room.address}/${room.self}`));
+    this.leave();
   }
 
   leave(): void {

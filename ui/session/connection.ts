@@ -4,7 +4,7 @@
  * strophe's connection object lasts for one stream; ours lasts for the visit. Requests in flight, and what is sent while the stream is away,
  * survive a resumption here and are given up when a new session starts.
  */
-import { Strophe } from "strophe.js";
+import { Builder, Strophe } from "strophe.js";
 import { NS } from "../../appliance/wire/namespaces.ts";
 import { errorReply, iq, iqResult, readError } from "../../appliance/wire/stanza.ts";
 import { attr, type Element as XmlElement, xml } from "../../appliance/wire/xml.ts";
@@ -344,6 +344,20 @@ export class XmppConnection {
   /** For tests and for a token that changed: drops the socket as a network would. */
   drop(): void {
     if (this.#stream !== undefined) this.#broken(this.#stream);
+  }
+
+  /** The page is being closed: over long-polling the last words go as a beacon, which outlives the page. */
+  unload(last: XmlElement): void {
+    const stream = this.#stream;
+    const transport = stream?._proto;
+    if (stream === undefined || transport === undefined || !("_buildBody" in transport)) return;
+    const build = transport._buildBody;
+    if (typeof build !== "function") return;
+    const body: unknown = build.call(transport);
+    if (!(body instanceof Builder)) return;
+    body.attrs({ type: "terminate" }).cnode(toDom(last));
+    navigator.sendBeacon(stream.service, new Blob([Builder.serialize(body) ?? ""], { type: "text/xml; charset=utf-8" }));
+    this.#stream = undefined;
   }
 
   /** Ends the session for good. */

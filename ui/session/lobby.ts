@@ -138,6 +138,13 @@ export class Lobby {
     this.#link.connection.send(lobbyChat(room.address, body, to));
   }
 
+  /** The stream that carried it is gone. */
+  forget(): void {
+    this.#room = undefined;
+    this.#address = undefined;
+    this.#purpose = "waiting";
+  }
+
   leave(): void {
     const room = this.#room;
     this.#room = undefined;

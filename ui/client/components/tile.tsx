@@ -41,10 +41,11 @@ export function Tile({ tile, big }: TileProps) {
   const companion = tile.self ? state.companion : tile.person?.companion === true;
   const moderator = tile.self ? state.self.role === "moderator" : tile.person?.role === "moderator";
   const label = speaking ? store.t("tile.speaking", name) : name;
+  const link = tile.screen || lost ? undefined : state.links.get(tile.endpoint);
   const pinned = state.pinned === tile.key;
   return (
     <li
-      class={`tile ${speaking ? "talk" : ""} ${lost || paused ? "lost" : ""} ${big === true ? "big" : ""} ${tile.self ? "self" : ""}`}
+      class={`tile ${speaking ? "talk" : ""} ${lost ? "lost" : ""} ${paused ? "lost paused" : ""} ${big === true ? "big" : ""} ${tile.self ? "self" : ""}`}
       data-endpoint={tile.endpoint}
       data-tile={tile.key}
       data-source={tile.source?.name}
@@ -104,6 +105,16 @@ export function Tile({ tile, big }: TileProps) {
         ) : null}
       </div>
       <div class="ovl te">
+        {link === undefined ? null : (
+          <span class="tag only" title={store.t(`tile.link-${link}`)}>
+            <span class="vh">{store.t(`tile.link-${link}`)}</span>
+            <span class={`bars ${link}`} aria-hidden="true">
+              <b />
+              <b />
+              <b />
+            </span>
+          </span>
+        )}
         {hand === undefined ? null : (
           <span class="tag hand">
             <Icon name="hand" />
