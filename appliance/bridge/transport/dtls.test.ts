@@ -290,6 +290,29 @@ describe("ClientHellos in fragments", () => {
 });
 
 describe("what comes late or is made up", () => {
+  test("a repeated ClientHello and the next flight in one datagram: libssl alone would drop the flight", () => {
+    const ours = server();
+    const theirs = client();
+    const hello = sends(actions(theirs));
+    for (const bytes of hello) ours.handleDatagram(NOW, bytes);
+    for (const bytes of sends(actions(ours))) theirs.handleDatagram(NOW, bytes);
+    const flight = sends(actions(theirs));
+    ours.handleDatagram(NOW, Uint8Array.from([...(hello[0] as Uint8Array), ...(flight[0] as Uint8Array)]));
+    expect(ours.connected).toBe(true);
+    ours.close();
+    theirs.close();
+  });
+
+  test("a datagram of many small records costs a bounded number of steps", () => {
+    const { ours, theirs } = connectedPair();
+    const record = [23, 254, 253, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0];
+    for (let n = 0; n < 50; n++)
+      ours.handleDatagram(NOW, Uint8Array.from(new Array<number[]>(600).fill(record).flat()));
+    expect(ours.connected).toBe(true);
+    ours.close();
+    theirs.close();
+  });
+
   test("the first ClientHello again, after the connection: nothing happens, data flows", () => {
     const ours = server();
     const theirs = client();

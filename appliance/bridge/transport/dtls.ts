@@ -28,6 +28,8 @@ const EXPORTER_LABEL = "EXTRACTOR-dtls_srtp";
 const MTU = 1200;
 const RECORD_HEADER_BYTES = 13;
 const MAX_DATAGRAM_BYTES = 8192;
+/** Of one datagram; a flight in one datagram has seven. */
+const MAX_RECORDS = 32;
 const HANDSHAKE_TIMEOUT_MS = 30_000;
 const HASHES: readonly string[] = ["sha-512", "sha-384", "sha-256", "sha-224", "sha-1"];
 
@@ -156,8 +158,15 @@ export class DtlsSession {
   handleDatagram(now: Millis, bytes: Uint8Array): boolean {
     if (this.#session === undefined) return false;
     if (bytes.length < RECORD_HEADER_BYTES || bytes.length > MAX_DATAGRAM_BYTES) return false;
-    this.#library.put(this.#session, bytes);
-    this.#step(now);
+    // A record at a time: libssl drops what follows an old handshake message in its datagram, and a peer that repeats its ClientHello while our flight
+    // arrives packs both, repetition first.
+    for (let at = 0, records = 0; at < bytes.length && records < MAX_RECORDS; records++) {
+      const end = recordEnd(bytes, at);
+      this.#library.put(this.#session, bytes.subarray(at, end));
+      this.#step(now);
+      if (this.#session === undefined) break;
+      at = end;
+    }
     return true;
   }
 
@@ -284,7 +293,7 @@ export class DtlsSession {
     let start = 0;
     let end = 0;
     while (end + RECORD_HEADER_BYTES <= bytes.length) {
-      const next = end + RECORD_HEADER_BYTES + (((bytes[end + 11] as number) << 8) | (bytes[end + 12] as number));
+      const next = recordEnd(bytes, end);
       if (end > start && next - start > MTU) {
         this.#actions.push({ type: "send", bytes: bytes.subarray(start, end) });
         start = end;
@@ -303,3 +312,10 @@ export class DtlsSession {
     this.#giveUpAt = undefined;
   }
 }
+
+/** Where the record that begins at `at` ends: by its header, or with the datagram. */
+const recordEnd = (bytes: Uint8Array, at: number): number => {
+  if (at + RECORD_HEADER_BYTES > bytes.length) return bytes.length;
+  const length = ((bytes[at + 11] as number) << 8) | (bytes[at + 12] as number);
+  return Math.min(at + RECORD_HEADER_BYTES + length, bytes.length);
+};
