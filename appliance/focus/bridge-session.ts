@@ -222,6 +222,10 @@ export class BridgeSession {
         return;
       }
       if (answer.kind === "error") {
+        if (answer.error.condition === "feature-not-implemented") {
+          this.bridge.refusesRelays = true;
+          this.bridge.relayId = undefined;
+        }
         if (!relay.expire) this.#fail(at, `relay refused: ${answer.error.condition}`, false);
         return;
       }

@@ -47,6 +47,8 @@ export class Bridge {
   release: string | undefined;
   region: string | undefined;
   relayId: string | undefined;
+  /** It announces a relay id and yet cannot be linked: its conferences are not split any more. */
+  refusesRelays = false;
   lastPresence: Millis;
   /** Until when it is not used because it failed. */
   failedUntil: Millis | undefined;
@@ -309,5 +311,5 @@ function readStats(bridge: Bridge, stats: Element): void {
   bridge.version = values.get("version") ?? bridge.version;
   bridge.release = values.get("release") ?? bridge.release;
   bridge.region = values.get("region") ?? bridge.region;
-  bridge.relayId = values.get("relay_id") ?? bridge.relayId;
+  bridge.relayId = bridge.refusesRelays ? undefined : (values.get("relay_id") ?? bridge.relayId);
 }

@@ -48,7 +48,6 @@ export class ConferenceBridges {
     this.#relays = new RelayMesh({
       audio: offeredDescription("audio", ALL_FEATURES, context.settings.codecs),
       video: offeredDescription("video", ALL_FEATURES, context.settings.codecs),
-      sctp: context.settings.sctp !== "off",
     });
   }
 

@@ -2,6 +2,8 @@
  * One conference on several bridges, bridge.md 7.1.
  */
 import { expect, test } from "bun:test";
+import { NS } from "../wire/namespaces.ts";
+import { xml } from "../wire/xml.ts";
 import { type SimulatedBridge, SimulatedWorld, stockSources, testConfig } from "./simulated-world.ts";
 
 const ROOM = "standup@muc.meet.test";
@@ -120,4 +122,18 @@ test("the last one on a bridge leaves: its part of the conference ends, and the 
   const rest = [...world.bridges.values()].filter((each) => each.meetings.size > 0);
   expect(rest).toHaveLength(1);
   expect(rest[0]?.relays.size).toBe(0);
+});
+
+test("a bridge that announces a relay id and refuses links: its conference stays in one piece, nobody is blamed", () => {
+  const { world, clients } = meeting(1, 2);
+  const second = world.addBridge("jvb2", { relay_id: "r2" });
+  for (const each of [bridge(world, "jvb1"), second])
+    each.behaviour = (modify) =>
+      modify.relays.length > 0
+        ? xml("error", { type: "cancel" }, xml("feature-not-implemented", { xmlns: NS.stanzas }))
+        : undefined;
+  const all = [...clients, world.join(ROOM, "third"), world.join(ROOM, "fourth")];
+  for (const client of all) expect(client.remote.size).toBe(3);
+  expect([...world.bridges.values()].filter((each) => local(each).length > 0)).toHaveLength(1);
+  expect(world.focus.bridges.operational(world.now)).toBe(2);
 });

@@ -1,6 +1,6 @@
 /**
  * A conference on several bridges: a link between every two of them, and each told who is on the others (bridge.md 7.1).
- * What a bridge was told is kept, and brought in line with what is true: whatever happened in between.
+ * Their channel to each other is a WebSocket, as between original bridges by default. What a bridge was told is kept, and brought in line with what is true: whatever happened in between.
  */
 import type { Millis } from "../time.ts";
 import { type ColibriEndpoint, type ColibriRelay, endpoint, mediaSources } from "../wire/colibri2.ts";
@@ -28,8 +28,6 @@ interface Link {
 export interface RelaySettings {
   readonly audio: RtpDescription;
   readonly video: RtpDescription;
-  /** The bridges' channel to each other: SCTP or, without, a WebSocket. */
-  readonly sctp: boolean;
 }
 
 const MESH = "m0";
@@ -90,7 +88,6 @@ export class RelayMesh {
           useUniquePort: initiates,
           iceControlling: initiates,
           iceRestart: false,
-          ...(this.#settings.sctp ? { sctp: { role: initiates ? "client" : "server" } } : {}),
         },
         endpoints: changes(end, otherEnd(link, end).session, sourcesOf),
       };
