@@ -292,6 +292,16 @@ export interface GatewayConfig {
   readonly relaysPerAddress: number;
   /** Opened to the network: plain HTTP then sends others than this machine itself to https. */
   readonly lan: boolean;
+  /** What config.js tells clients of the other parts' options. */
+  readonly clients: {
+    /** Domain of guests, where accounts or tokens are asked for. */
+    readonly guestDomain?: string;
+    /** Page where people log in for a token; `{room}` stands for the room. */
+    readonly loginUrl?: string;
+    readonly ssrcRewriting: boolean;
+    readonly sctp: "off" | "on" | "fallback";
+    readonly recorders: boolean;
+  };
   /** Keys of config.js beside and above ours. */
   readonly client: Readonly<Record<string, unknown>>;
   /** Name of the box, for people. */

@@ -313,6 +313,15 @@ export const gatewaySlice = (context: SliceContext, around: GatewaySurroundings)
     frameAncestors: settings["gateway.frame_ancestors"],
     relaysPerAddress: settings["gateway.relays_per_address"],
     lan: settings["listen.lan"],
+    clients: {
+      ...(settings["xmpp.guest_domain"] === "" ? {} : { guestDomain: settings["xmpp.guest_domain"] }),
+      ...(settings["focus.authentication.login_url"] === ""
+        ? {}
+        : { loginUrl: settings["focus.authentication.login_url"] }),
+      ssrcRewriting: settings["focus.ssrc_rewriting"],
+      sctp: settings["focus.sctp"],
+      recorders: settings["focus.jibri_brewery"] !== "",
+    },
     client: settings["gateway.client"],
     boxName: around.boxName,
   };

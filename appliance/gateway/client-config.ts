@@ -19,7 +19,7 @@ export const clientConfig = (
   config: GatewayConfig,
   request: ClientConfigRequest,
 ): Readonly<Record<string, unknown>> => {
-  const { domains } = config;
+  const { domains, clients } = config;
   const web = `${request.secure ? "https" : "http"}://${request.host}/${request.tenant}`;
   // Tenants have rooms of their own: the service's first label is followed by the tenant (2.2).
   const [label = "", ...rest] = domains.muc.split(".");
@@ -28,13 +28,21 @@ export const clientConfig = (
   // COMPAT Safari on iOS shows pages under an unknown root but refuses their WebSockets (2.8): long polling works.
   const apple = /\b(iPhone|iPad|iPod)\b/.test(request.userAgent) && request.privateRoot;
   return {
-    hosts: { domain: domains.domain, muc, focus: domains.focus },
+    hosts: {
+      domain: domains.domain,
+      muc,
+      focus: domains.focus,
+      ...(clients.guestDomain === undefined
+        ? {}
+        : { anonymousdomain: clients.guestDomain, authdomain: domains.domain }),
+    },
+    ...(clients.loginUrl === undefined ? {} : { tokenAuthUrl: clients.loginUrl }),
     focusUserJid: config.focusAccount,
     bosh: `${web}http-bind`,
     websocket: `${web.replace(/^http/, "ws")}xmpp-websocket`,
     websocketKeepAliveUrl: `${web}_unlock`,
     ...(apple ? { preferBosh: true } : {}),
-    bridgeChannel: { preferSctp: apple },
+    bridgeChannel: { preferSctp: clients.sctp === "on" || (apple && clients.sctp !== "off") },
     hiddenDomain: domains.hidden,
     p2p: { enabled: false, stunServers: [] },
     disableThirdPartyRequests: true,
@@ -55,8 +63,9 @@ export const clientConfig = (
       sourceNameSignaling: true,
       sendMultipleVideoStreams: true,
       receiveMultipleVideoStreams: true,
-      ssrcRewritingEnabled: false,
+      ssrcRewritingEnabled: clients.ssrcRewriting,
     },
+    recordingService: { enabled: clients.recorders },
     testing: { enableCodecSelectionAPI: true },
     ...config.client,
   };

@@ -42,6 +42,7 @@ const CONFIG: GatewayConfig = {
   frameAncestors: ["'self'"],
   relaysPerAddress: 10,
   lan: true,
+  clients: { ssrcRewriting: false, sctp: "fallback", recorders: false },
   client: { resolution: 360 },
   boxName: "box",
 };
@@ -352,6 +353,35 @@ describe("config.js", () => {
       bridgeChannel: { preferSctp: true },
     });
     expect(configOf("/config.js")).not.toHaveProperty("preferBosh");
+  });
+
+  test("what other parts do is told: guests, log-in, SSRC rewriting, channels", () => {
+    const one = new Gateway(
+      {
+        ...CONFIG,
+        clients: {
+          guestDomain: "guest.meet.jitsi",
+          loginUrl: "https://login.example/{room}",
+          ssrcRewriting: true,
+          sctp: "on",
+          recorders: true,
+        },
+      },
+      FILES,
+      () => "",
+    );
+    const answer = one.handle(
+      { method: "GET", url: "https://box.local/config.js", headers: new Headers({ host: "box.local" }) } as Request,
+      SECURE,
+    );
+    const text = answer.type === "answer" ? String(answer.body) : "";
+    expect(JSON.parse(text.slice("var config = ".length, -2))).toMatchObject({
+      hosts: { domain: "meet.jitsi", anonymousdomain: "guest.meet.jitsi", authdomain: "meet.jitsi" },
+      tokenAuthUrl: "https://login.example/{room}",
+      flags: { ssrcRewritingEnabled: true },
+      bridgeChannel: { preferSctp: true },
+      recordingService: { enabled: true },
+    });
   });
 
   test("the owner's keys win", () => expect(configOf("/config.js")["resolution"]).toBe(360));

@@ -129,6 +129,7 @@ beforeAll(async () => {
     frameAncestors: ["'self'"],
     relaysPerAddress: 8,
     lan: false,
+    clients: { ssrcRewriting: false, sctp: "fallback", recorders: false },
     client: {},
     boxName: "box",
   };
