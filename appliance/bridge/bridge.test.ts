@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { EpochMillis, Millis } from "../time.ts";
-import { type ChannelPath, parseChannelPath } from "./bridge.ts";
+import { type ChannelPath, parseChannelPath } from "./channel-path.ts";
 import type { MediaEvent } from "./media-commands.ts";
 import { FOCUS, mediaOf, seededBytes, TestBridge, textsTo, WALL } from "./test-bridge.ts";
 

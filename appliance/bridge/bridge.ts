@@ -5,12 +5,10 @@
 import { type Deadline, soonest } from "../deadlines.ts";
 import { type EpochMillis, later, type Millis } from "../time.ts";
 import type { ConferenceModify } from "../wire/colibri2.ts";
-import { conferenceModifiedElement, isColibriFault, readConferenceModify } from "../wire/colibri2.ts";
-import { NS } from "../wire/namespaces.ts";
-import { errorReply, iqResult } from "../wire/stanza.ts";
-import { attr, type Element, is, xml } from "../wire/xml.ts";
+import { attr, type Element } from "../wire/xml.ts";
 import { plainAddress } from "./addresses.ts";
-import { BRIDGE_FEATURES, BRIDGE_IDENTITY, Brewery } from "./brewery.ts";
+import { Brewery } from "./brewery.ts";
+import type { ChannelPath } from "./channel-path.ts";
 import { type ColibriOutcome, handleConferenceModify } from "./colibri2.ts";
 import type { Conference } from "./conference.ts";
 import {
@@ -23,6 +21,7 @@ import {
 } from "./context.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { MediaExport } from "./export.ts";
+import { answerIq } from "./iq.ts";
 import type { Link } from "./link.ts";
 import type { MediaEvent, MediaSocket, MediaStatistics, Path, SourceIndex } from "./media-commands.ts";
 import type { Relay } from "./relay.ts";
@@ -40,16 +39,6 @@ export interface BridgeOptions {
   readonly onlyFrom: ReadonlySet<string> | undefined;
   /** A link has something to say outside of any input: call `woken` then, not from within. */
   readonly wake: (link: Link) => void;
-}
-
-/** Whose channel a path of the WebSocket server names. */
-export interface ChannelPath {
-  readonly kind: "endpoint" | "relay";
-  readonly serverId: string;
-  readonly conference: string;
-  readonly peer: string;
-  /** The query, without the question mark. */
-  readonly query: string;
 }
 
 const MONITOR_MS = 500;
@@ -289,47 +278,15 @@ export class Bridge {
   }
 
   #request(now: Millis, stanza: Element): void {
-    const type = attr(stanza, "type");
-    if (type !== "get" && type !== "set") return;
-    this.#send([this.#answer(now, stanza, type)]);
-  }
-
-  #answer(now: Millis, stanza: Element, type: "get" | "set"): Element {
-    const payload = stanza.getChildElements()[0];
-    if (payload !== undefined && type === "get" && is(payload, "ping", NS.ping)) return iqResult(stanza);
-    if (!this.#brewery.isOccupant(attr(stanza, "from"))) {
-      this.context.counters.drop("iq-from-stranger");
-      return errorReply(stanza, { condition: "forbidden" });
-    }
-    if (payload === undefined) return errorReply(stanza, { condition: "bad-request" });
-    if (type === "get" && is(payload, "conference-modify", NS.colibri2))
-      return this.#conferenceModify(now, stanza, payload);
-    if (type === "get" && is(payload, "healthcheck", NS.health)) {
-      const fault = this.health();
-      return fault === undefined
-        ? iqResult(stanza)
-        : errorReply(stanza, { condition: "internal-server-error", text: fault });
-    }
-    if (type === "get" && is(payload, "query", NS.version)) return iqResult(stanza, this.#version());
-    if (type === "get" && is(payload, "query", NS.discoInfo)) return iqResult(stanza, discoInfo(payload));
-    return errorReply(stanza, { condition: "service-unavailable" });
-  }
-
-  #conferenceModify(now: Millis, stanza: Element, payload: Element): Element {
-    const request = readConferenceModify(payload);
-    if (isColibriFault(request)) {
-      this.context.counters.request("bad-request");
-      return errorReply(stanza, { condition: "bad-request", text: request.text });
-    }
-    const outcome = this.#modify(now, request);
-    return "error" in outcome
-      ? errorReply(stanza, outcome.error)
-      : iqResult(stanza, conferenceModifiedElement(outcome.modified));
-  }
-
-  #version(): Element {
-    const { version, os } = this.context.settings;
-    return xml("query", { xmlns: NS.version }, xml("name", {}, "JVB"), xml("version", {}, version), xml("os", {}, os));
+    const answer = answerIq(stanza, {
+      fromOccupant: this.#brewery.isOccupant(attr(stanza, "from")),
+      fault: this.health(),
+      version: this.context.settings.version,
+      os: this.context.settings.os,
+      counters: this.context.counters,
+      modify: (request) => this.#modify(now, request),
+    });
+    if (answer !== undefined) this.#send([answer]);
   }
 
   // --- colibri2
@@ -542,31 +499,5 @@ export class Bridge {
 
   #send(stanzas: readonly Element[]): void {
     for (const stanza of stanzas) this.context.act({ type: "stanza", stanza });
-  }
-}
-
-function discoInfo(request: Element): Element {
-  return xml(
-    "query",
-    { xmlns: NS.discoInfo, node: attr(request, "node") },
-    xml("identity", BRIDGE_IDENTITY),
-    BRIDGE_FEATURES.map((feature) => xml("feature", { var: feature })),
-  );
-}
-
-/** `/colibri-ws/<server id>/<conference>/<endpoint>?pwd=…`, or the same for relays; undefined: another path. */
-export function parseChannelPath(pathname: string, query: string): ChannelPath | undefined {
-  const match = /^\/colibri-(relay-)?ws\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(pathname);
-  const [, relay, serverId, conference, encoded] = match ?? [];
-  const peer = encoded === undefined ? undefined : decoded(encoded);
-  if (serverId === undefined || conference === undefined || peer === undefined) return undefined;
-  return { kind: relay === undefined ? "endpoint" : "relay", serverId, conference, peer, query };
-}
-
-function decoded(part: string): string | undefined {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return undefined; // not UTF-8: no path of ours
   }
 }

@@ -3,7 +3,7 @@
  * Left out: messages whose moment is chance (ConnectionStats), and intermediate values that the original overtook itself.
  */
 import { expect, test } from "bun:test";
-import { parseChannelPath } from "./bridge.ts";
+import { parseChannelPath } from "./channel-path.ts";
 import type { BridgeAction } from "./context.ts";
 import { TestBridge } from "./test-bridge.ts";
 

@@ -5,7 +5,7 @@ import type { Server, ServerWebSocket } from "bun";
 import { monotonicNow } from "../clock.ts";
 import type { ListenAddress, ServerTrust } from "../config.ts";
 import { MAX_CHANNEL_MESSAGE } from "../wire/channel-messages.ts";
-import { type ChannelPath, parseChannelPath } from "./bridge.ts";
+import { type ChannelPath, parseChannelPath } from "./channel-path.ts";
 import type { ChannelId } from "./context.ts";
 
 export interface ColibriWsEvents {

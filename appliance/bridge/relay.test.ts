@@ -3,7 +3,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { attr, child, descend, type Element } from "../wire/xml.ts";
-import { parseChannelPath } from "./bridge.ts";
+import { parseChannelPath } from "./channel-path.ts";
 import type { BridgeAction } from "./context.ts";
 import { mediaOf, TestBridge, textsTo } from "./test-bridge.ts";
 

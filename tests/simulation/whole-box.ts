@@ -2,7 +2,8 @@
  * Tests only: a whole appliance in one process and virtual time: the cores of xmpp, focus, bridge and media loop, as their shells put them
  * together, on a simulated network that loses, delays and reorders datagrams. XMPP and the bridge channel run over what TCP makes of it: in order and whole.
  */
-import { Bridge, parseChannelPath } from "../../appliance/bridge/bridge.ts";
+import { Bridge } from "../../appliance/bridge/bridge.ts";
+import { parseChannelPath } from "../../appliance/bridge/channel-path.ts";
 import type { TransportFactory } from "../../appliance/bridge/context.ts";
 import type { Link } from "../../appliance/bridge/link.ts";
 import type { MediaCommand, MediaEvent, Path } from "../../appliance/bridge/media-commands.ts";
