@@ -4,6 +4,7 @@
  */
 import type { Path, SrtpProfile } from "../../appliance/bridge/media-commands.ts";
 import { FeedbackFormat, RtcpCursor, RtcpType } from "../../appliance/bridge/rtcp/compound.ts";
+import { writePli } from "../../appliance/bridge/rtcp/key-frame.ts";
 import { nackBitmask, nackEntryCount, nackMediaSsrc, nackPid, writeNack } from "../../appliance/bridge/rtcp/nack.ts";
 import { parseHeader, parsePadding } from "../../appliance/bridge/rtp/header.ts";
 import { RtpPacket } from "../../appliance/bridge/rtp/packet.ts";
@@ -30,6 +31,7 @@ import {
   Reception,
   RTX,
   VideoGenerator,
+  VP8,
 } from "../media-peer-media.ts";
 import type { Participant } from "../xmpp-dialogue.ts";
 import { PatientTransport } from "./patient-transport.ts";
@@ -38,6 +40,7 @@ import type { WholeBox } from "./whole-box.ts";
 const MEDIA_MS = 20;
 const NACK_MS = 60;
 const MAX_NACKS = 10;
+const PLI_MS = 300;
 const PROFILES: readonly SrtpProfile[] = ["AEAD_AES_128_GCM", "AES128_CM_HMAC_SHA1_80"];
 
 export class SimulatedClient implements SimulatedNode {
@@ -78,6 +81,8 @@ export class SimulatedClient implements SimulatedNode {
   #transportSequence = 0;
   #channel: number | undefined;
   #gone = false;
+  /** When it last asked for a key frame, by SSRC. */
+  readonly #asked = new Map<number, number>();
   readonly #missing = new Map<
     string,
     { readonly ssrc: number; readonly sequence: number; tries: number; at: number }
@@ -431,7 +436,7 @@ export class SimulatedClient implements SimulatedNode {
       packet.payloadOffset += 2;
       packet.payloadLength -= 2;
       const stream = this.#stream_(ssrc);
-      packet.payloadType = stream.payloadType;
+      packet.payloadType = VP8; // the first packet of a stream may itself come as a repeat
       stream.recovered++;
     }
     const missing: number[] = [];
@@ -481,6 +486,15 @@ export class SimulatedClient implements SimulatedNode {
   }
 
   #askAgain(now: Millis): void {
+    // A decoder that has nothing to begin with says so, as browsers do.
+    for (const [ssrc, { frames, keyFrames }] of this.received) {
+      if (frames === 0 || keyFrames > 0 || now - (this.#asked.get(ssrc) ?? 0) < PLI_MS) continue;
+      this.#asked.set(ssrc, now);
+      const bytes = new Uint8Array(16);
+      const length = writePli(bytes, 0, this.#audio.ssrc, ssrc);
+      this.#memory.bytes.set(bytes.subarray(0, length));
+      this.#transmit(this.#send?.protectRtcp(0, length) ?? -1);
+    }
     const due = new Map<number, number[]>();
     for (const [key, entry] of this.#missing) {
       if (entry.tries >= MAX_NACKS) this.#missing.delete(key);
