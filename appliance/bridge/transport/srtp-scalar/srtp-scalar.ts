@@ -14,7 +14,7 @@
  * - Tags are compared in constant time in both. GHASH is by table in both (4 KiB a key, a byte at a time).
  * - Without SIMD counter mode's first two AES rounds are shared by all blocks of a packet. HMAC begins from states kept after the padded key.
  * - One packet a call: a call costs some 10 ns (facts of the data plane) and a packet some µs.
- * - The modules are kept in the repository: 13 KiB each, reproducible from the pinned compiler (a test compares), and neither the card nor a first
+ * - The modules are kept in the repository: 13 KiB each, reproducible from the pinned compiler (a test holds that sources and modules belong together), and neither the card nor a first
  *   start needs the compiler.
  */
 import { readFileSync } from "node:fs";
