@@ -43,6 +43,7 @@ type Name = "empty" | "alone" | "signal" | "invite";
 
 const INVITE_RETRY_MS = 2_000;
 const MAX_INVITE_FAILURES = 3;
+const MAX_PRESENCE_PARTS = 20;
 /** Larger conferences hear of source changes in batches: participants → ms. */
 const SIGNAL_DELAYS: readonly (readonly [number, number])[] = [
   [200, 2_000],
@@ -172,7 +173,10 @@ export class Conference {
   }
 
   setPresencePart(name: string, elements: readonly Element[]): void {
+    this.presenceParts.delete(name);
     this.presenceParts.set(name, elements);
+    const oldest = this.presenceParts.keys().next();
+    if (this.presenceParts.size > MAX_PRESENCE_PARTS && oldest.done !== true) this.presenceParts.delete(oldest.value);
     this.#presenceDirty = true;
   }
 
@@ -229,8 +233,8 @@ export class Conference {
     if (participant.state !== "allocating") return;
     if (outcome.kind === "session-failed") return; // bridgeFailed has put it back to idle
     if (outcome.kind === "refused") {
+      this.closeSession(now, participant, true); // a refused create may have left the endpoint behind (bridge.md 1.6)
       participant.state = "out";
-      participant.endSession();
       this.context.stats.inviteFailed++;
       this.context.outbox.log("warn", "the bridge refuses a participant", {
         conference: this.jid,

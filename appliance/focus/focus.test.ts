@@ -314,6 +314,11 @@ describe("bridges come and go", () => {
     const ben = world.join(ROOM, "bbbbbbbb");
     expect(bad.sid).toBeUndefined();
     expect(ana.remote.size + ben.remote.size).toBe(2);
+    const [conference] = world.focus.conferences.values();
+    expect([...(conference?.bridges.sessions.values() ?? [])].flatMap((each) => [...each.endpoints]).sort()).toEqual([
+      "aaaaaaaa",
+      "bbbbbbbb",
+    ]);
     world.advance(60_000);
     expect(bad.jingle).toHaveLength(0);
   });

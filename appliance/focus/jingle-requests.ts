@@ -180,7 +180,6 @@ function transportInfo(
   const transport = transportOf(jingle);
   if (transport === undefined) return { condition: "bad-request", text: "No transport" };
   session.bridge.update(now, participant.id, participant.member.statsId, { transport });
-  conference.context.stats.received("transport-info");
   return "result";
 }
 
