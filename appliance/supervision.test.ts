@@ -189,6 +189,24 @@ describe("a child that dies", () => {
   });
 });
 
+test("a fault is logged once, and so is its end; what starts is given time", () => {
+  const world = running();
+  const logged = (): string[] =>
+    world.actions.splice(0).flatMap((action) => (action.type === "log" ? [action.message] : []));
+  const report = (fault: string | undefined): void =>
+    world.take(world.supervision.reported(world.now, "bridge-0", fault));
+  report("not connected");
+  expect(logged()).toEqual([]);
+  world.pass(10_000, ["control", "bridge-0"]);
+  report("not connected");
+  report("not connected");
+  report("still not connected");
+  expect(logged()).toEqual(["not connected"]);
+  report(undefined);
+  report(undefined);
+  expect(logged()).toEqual(["well again"]);
+});
+
 describe("stop", () => {
   test("bridges first, then the control process", () => {
     const world = running();

@@ -45,6 +45,8 @@ interface Child {
   since: Millis;
   /** An extra bridge that nobody needs any more: it ends when it has stopped. */
   retiring: boolean;
+  /** Its fault has been logged; what is not well yet just after its start is not. */
+  complained: boolean;
   loaded: { stress: number; endpoints: number } | undefined;
   idleSince: Millis | undefined;
 }
@@ -57,6 +59,8 @@ const FIRST_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
 /** A child that ran this long has recovered: the next failure is a first one. */
 const STEADY_MS = 60_000;
+/** A child that is not well for this long after its start has a fault; before, it is on its way. */
+const SETTLING_MS = 10_000;
 /** How long all bridges must be above the threshold: shorter peaks are joins. */
 const LOADED_MS = 10_000;
 /** How long an extra bridge must be without endpoints before it is stopped. */
@@ -109,11 +113,16 @@ export class Supervision {
     const child = this.#children.get(id);
     if (child?.state !== "running") return [];
     this.#deadlines.set(`silent ${id}`, later(now, SILENCE_MS));
-    const changed = child.fault !== fault;
     child.fault = fault;
     const actions: SupervisionAction[] = [];
-    if (changed && this.#healthy)
-      actions.push({ type: "log", level: fault === undefined ? "info" : "warn", message: fault ?? "well again", id });
+    const grown = now - child.since >= SETTLING_MS;
+    if (this.#healthy && fault !== undefined && grown && !child.complained) {
+      child.complained = true;
+      actions.push({ type: "log", level: "warn", message: fault, id });
+    } else if (fault === undefined && child.complained) {
+      child.complained = false;
+      actions.push({ type: "log", level: "info", message: "well again", id });
+    }
     if (!this.#healthy && this.#allWell()) {
       this.#healthy = true;
       actions.push({ type: "healthy" });
@@ -158,6 +167,7 @@ export class Supervision {
     const wait = child.failures === 0 ? 0 : Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (child.failures - 1));
     child.failures++;
     child.fault = undefined;
+    child.complained = false;
     child.loaded = undefined;
     const actions: SupervisionAction[] = [
       { type: "log", level: "error", message: `ended (${refused ?? how}); starting it again in ${wait} ms`, id },
@@ -222,6 +232,7 @@ export class Supervision {
       failures: 0,
       since: now,
       retiring: false,
+      complained: false,
       loaded: undefined,
       idleSince: undefined,
     };
