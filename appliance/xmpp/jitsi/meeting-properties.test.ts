@@ -149,5 +149,5 @@ function scenario(seed: number): void {
 }
 
 test("everybody is told where everybody is, and nothing outlives its people", () => {
-  for (let seed = 1; seed <= 40; seed++) scenario(seed);
+  for (let seed = 1; seed <= 25; seed++) scenario(seed);
 });

@@ -135,15 +135,15 @@ function scenario(seed: number, room: string, service: boolean): void {
 
 describe("everybody inside has the same view, whatever happens", () => {
   test("in meetings", () => {
-    for (let seed = 1; seed <= 80; seed++) scenario(seed, "standup@muc.meet.test", false);
+    for (let seed = 1; seed <= 60; seed++) scenario(seed, "standup@muc.meet.test", false);
   });
   test("in breweries, where nicks change", () => {
-    for (let seed = 1_001; seed <= 1_060; seed++) scenario(seed, "brewery@internal-muc.meet.test", true);
+    for (let seed = 1_001; seed <= 1_040; seed++) scenario(seed, "brewery@internal-muc.meet.test", true);
   });
 });
 
 test("nothing throws on anything: random stanzas from anybody to anywhere", () => {
-  for (let seed = 1; seed <= 40; seed++) {
+  for (let seed = 1; seed <= 25; seed++) {
     const next = random(seed);
     const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(next() * items.length)] as Item;
     const house = new House();
@@ -272,7 +272,7 @@ test("nothing throws on anything: random stanzas from anybody to anywhere", () =
 });
 
 test("a join costs 2n presences, an update n, whatever the size of the room", () => {
-  for (const size of [10, 100, 200]) {
+  for (const size of [5, 20, 60]) {
     const house = new House({ limits: { rooms: 10, occupantsPerRoom: 500, roomsPerUser: 10 } });
     const { room } = house.meeting("standup");
     const people: Person[] = [];
