@@ -46,7 +46,7 @@ function dispatch(now: Millis, conference: Conference, participant: Participant,
     case "source-remove":
       return removeSources(now, conference, participant, session, jingle);
     case "transport-info":
-      return transportInfo(now, conference, participant, session, jingle);
+      return transportInfo(now, participant, session, jingle);
     // COMPAT: clients of before 2022 answer a transport-replace with these; we never send one.
     case "transport-accept":
     case "transport-reject":
@@ -170,13 +170,7 @@ function refused(conference: Conference, participant: Participant, text: string)
   return { condition: "bad-request", text };
 }
 
-function transportInfo(
-  now: Millis,
-  conference: Conference,
-  participant: Participant,
-  session: JingleSession,
-  jingle: Jingle,
-): Reply {
+function transportInfo(now: Millis, participant: Participant, session: JingleSession, jingle: Jingle): Reply {
   const transport = transportOf(jingle);
   if (transport === undefined) return { condition: "bad-request", text: "No transport" };
   session.bridge.update(now, participant.id, participant.member.statsId, { transport });
