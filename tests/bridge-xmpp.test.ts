@@ -14,6 +14,7 @@ import { NS } from "../appliance/wire/namespaces.ts";
 import { iq } from "../appliance/wire/stanza.ts";
 import { attr, child, children, type Element, xml } from "../appliance/wire/xml.ts";
 import { BridgeFocus } from "./bridge-focus.ts";
+import { Prosody } from "./e2e/prosody.ts";
 import { MediaPeer, until } from "./media-peer.ts";
 import { armGuard, disarmGuard, useRealTime } from "./real-time.ts";
 import { TEST_ACCOUNTS, TEST_DOMAINS, TEST_LIMITS } from "./xmpp-dialogue.ts";
@@ -57,27 +58,27 @@ class Focus {
   readonly occupants = new Map<string, Element>();
   readonly session: InstanceType<typeof XmppSession>;
 
-  constructor(port: number) {
+  constructor(port: number, domain = TEST_DOMAINS.auth, brewery = BREWERY) {
     const { user, password } = account("focus");
     this.session = new XmppSession({
       host: "127.0.0.1",
       port,
       stream: {
-        domain: TEST_DOMAINS.auth,
+        domain,
         identity: { kind: "user", user, password, resource: "focus" },
         streamManagement: "off",
-        pingTo: TEST_DOMAINS.auth,
+        pingTo: domain,
       },
       tls: { kind: "insecure" },
       log: silentLogger,
       handlers: {
         online: () => {
           this.occupants.clear();
-          this.session.send(xml("presence", { xmlns: NS.client, to: `${BREWERY}/focus` }, xml("x", { xmlns: NS.muc })));
+          this.session.send(xml("presence", { xmlns: NS.client, to: `${brewery}/focus` }, xml("x", { xmlns: NS.muc })));
         },
         stanza: (stanza) => {
           const from = attr(stanza, "from") ?? "";
-          if (stanza.getName() !== "presence" || !from.startsWith(`${BREWERY}/`)) return;
+          if (stanza.getName() !== "presence" || !from.startsWith(`${brewery}/`)) return;
           if (attr(stanza, "type") === "unavailable") this.occupants.delete(from);
           else this.occupants.set(from, stanza);
         },
@@ -209,3 +210,55 @@ test("the server goes and comes back: media flows without a gap, the bridge is i
   expect(b.reception(1000)?.lost).toBe(0);
   await meeting.stop();
 }, 40_000);
+
+test("under Debian's Prosody, without any Jitsi plugin: brewery, health, colibri2", async () => {
+  const users = ["focus", "jvb"].map((user) => ({ user, password: account(user).password }));
+  const prosody = await Prosody.start({ accounts: users });
+  const domain = `auth.${prosody.domain}`;
+  const brewery = `jvbbrewery@internal-muc.${prosody.domain}`;
+  const { user, password } = account("jvb");
+  const own = await startBridge(
+    {
+      login: {
+        host: "127.0.0.1",
+        port: prosody.ports.c2s,
+        domain,
+        user,
+        password,
+        tls: { kind: "ca", certificates: prosody.certificate },
+      },
+      brewery,
+      mediaPort: 0,
+      mediaAddresses: ["127.0.0.1"],
+      lan: false,
+      http: { host: "127.0.0.1", port: 0 },
+      colibri: { host: "127.0.0.1", port: 0 },
+      channelHost: "meet.test",
+      serverId: "box-1",
+      sctp: false,
+      loudestSpeakers: 0,
+      srtpProvider: "auto",
+    },
+    environment,
+  );
+  const foreign = new Focus(prosody.ports.c2s, domain, brewery);
+  try {
+    await until("the bridge's statistics", () => foreign.bridge() !== undefined, 15_000);
+    expect(own.health()).toBeUndefined();
+    expect(foreign.stat("drain")).toBe("false");
+    const to = foreign.bridge() ?? "";
+    const health = await foreign.session.request(iq("get", { to }, xml("healthcheck", { xmlns: NS.health })));
+    expect(health.kind).toBe("result");
+    const unknown = await foreign.session.request(
+      iq("get", { to }, conferenceModifyElement(conferenceModify("nosuch", { expire: true }))),
+    );
+    expect(unknown.kind === "error" && String(unknown.stanza)).toContain("conference_not_found");
+    // The room shows the bridge's real address: a focus may need it.
+    expect(String(foreign.occupants.get(to))).toContain(`jvb@${domain}/box-1`);
+  } finally {
+    await own.stop(1_000);
+    await until("the bridge has left", () => foreign.bridge() === undefined, 5_000);
+    await foreign.session.stop(500);
+    await prosody.stop();
+  }
+}, 60_000);
