@@ -356,7 +356,10 @@ export class XmppConnection {
     const body: unknown = build.call(transport);
     if (!(body instanceof Builder)) return;
     body.attrs({ type: "terminate" }).cnode(toDom(last));
-    navigator.sendBeacon(stream.service, new Blob([Builder.serialize(body) ?? ""], { type: "text/xml; charset=utf-8" }));
+    navigator.sendBeacon(
+      stream.service,
+      new Blob([Builder.serialize(body) ?? ""], { type: "text/xml; charset=utf-8" }),
+    );
     this.#stream = undefined;
   }
 

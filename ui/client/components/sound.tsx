@@ -1,4 +1,6 @@
-/** The others' voices: one audio element per source, on the chosen speaker. */
+/**
+ * Shell: the others' voices: one audio element per source, on the chosen speaker.
+ */
 import { useEffect, useRef } from "preact/hooks";
 import { useStore } from "./context.ts";
 
