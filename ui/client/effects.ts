@@ -194,7 +194,7 @@ function request(conference: Conference, action: UserAction, state: MeetingState
       lobby.deny(action.nick);
       return;
     case "new-poll":
-      requests.createPoll(crypto.randomUUID(), action.question, action.answers);
+      requests.createPoll(`${state.self.endpoint}-${Date.now().toString(36)}`, action.question, action.answers);
       return;
     case "vote":
       requests.votePoll(action.poll, action.answers);

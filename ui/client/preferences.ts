@@ -51,7 +51,8 @@ export function readPreferences(source: string | undefined): Preferences {
 export function machineId(): string {
   const stored = readItem(MACHINE_KEY);
   if (stored !== undefined && /^[0-9a-f]{32}$/.test(stored)) return stored;
-  const fresh = crypto.randomUUID().replaceAll("-", "");
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const fresh = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   writeItem(MACHINE_KEY, fresh);
   return fresh;
 }

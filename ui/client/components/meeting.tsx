@@ -188,18 +188,22 @@ function WaitingBanner() {
 /** Texts 1, 2 and 4 of the look page's voice table; one status, not several. */
 function NetworkBanner() {
   const store = useStore();
-  const { network } = store.state;
+  const { network, bridgeMissing, people } = store.state;
+  const noBridge = network === "fine" && bridgeMissing && people.size > 0;
   return (
     <div class="network" role="status">
       {network === "fine" ? null : (
         <p>
-          <Icon
-            name={network === "stream-lost" ? "loader-circle" : network === "media-lost" ? "wifi-off" : "loader-circle"}
-            size="s"
-          />
+          <Icon name={network === "media-lost" ? "wifi-off" : "loader-circle"} size="s" />
           {store.t(`network.${network}`)}
         </p>
       )}
+      {noBridge ? (
+        <p>
+          <Icon name="triangle-alert" size="s" />
+          {store.t("meeting.no-bridge")}
+        </p>
+      ) : null}
     </div>
   );
 }
