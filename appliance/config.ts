@@ -252,6 +252,10 @@ export interface BridgeConfig {
   readonly mediaPort: number;
   /** Addresses to bind and advertise; empty: all suitable ones of this machine. */
   readonly mediaAddresses: readonly string[];
+  /** Public addresses that lead here (NAT, containers): `203.0.113.7` or `203.0.113.7#20000`; absent: none. */
+  readonly advertise?: readonly string[];
+  /** Absent: true. False: private addresses are told to those only who ask for them (recorders on the same network). */
+  readonly advertisePrivate?: boolean;
   /** Without it the media port drops what does not come from this machine (design.md 5). */
   readonly lan: boolean;
   /** 8080. */

@@ -6,6 +6,7 @@
 import type { Deadline } from "../deadlines.ts";
 import type { Millis } from "../time.ts";
 import type { Element } from "../wire/xml.ts";
+import type { PublicAddress } from "./addresses.ts";
 import { BridgeCounters } from "./counters.ts";
 import type { Link, OwnPort } from "./link.ts";
 import type { MediaCommand, MediaSocket, Path } from "./media-commands.ts";
@@ -79,6 +80,10 @@ export interface BridgeSettings {
   readonly region: string | undefined;
   readonly sctp: boolean;
   readonly loudestSpeakers: number;
+  /** Public addresses that lead here; absent: none. */
+  readonly advertise?: readonly PublicAddress[];
+  /** Absent: true. */
+  readonly advertisePrivate?: boolean;
   readonly version: string;
   readonly os: string;
   /** Slots of the media loop's tables. */

@@ -107,6 +107,7 @@ export class Endpoint implements LinkOwner {
       sctp: this.sctp,
       ssrcRewriting: this.ssrcRewriting,
       relay: false,
+      privateAddresses: request.capabilities.includes("private-address-connectivity"),
     });
   }
 

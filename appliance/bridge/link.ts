@@ -4,7 +4,7 @@
 import type { Deadline } from "../deadlines.ts";
 import type { Millis } from "../time.ts";
 import type { IceTransport } from "../wire/ice-transport.ts";
-import { hostCandidates } from "./addresses.ts";
+import { candidates } from "./addresses.ts";
 import type { BridgeContext, TransportCore } from "./context.ts";
 import type { EndpointIndex, MediaSocket, Path } from "./media-commands.ts";
 import type { TransportFailure } from "./transport/transport.ts";
@@ -32,6 +32,8 @@ export interface LinkOptions {
   readonly sctp: boolean;
   readonly ssrcRewriting: boolean;
   readonly relay: boolean;
+  /** The peer is told private addresses whatever the configuration says (bridge.md 1.2). */
+  readonly privateAddresses: boolean;
   /** Sockets of its own; undefined: those of the media port. */
   readonly port?: OwnPort | undefined;
 }
@@ -44,6 +46,7 @@ export class Link {
   readonly #fingerprint: string;
   readonly #controlling: boolean;
   readonly #port: OwnPort | undefined;
+  readonly #privateAddresses: boolean;
   /** Registered with the demultiplexer, the current one last. */
   #ufrags: string[];
   #localUfrag: string;
@@ -59,6 +62,7 @@ export class Link {
     this.index = options.index;
     this.#controlling = options.controlling;
     this.#port = options.port;
+    this.#privateAddresses = options.privateAddresses;
     this.#localUfrag = context.ufrag();
     this.#localPwd = context.pwd();
     this.#ufrags = [this.#localUfrag];
@@ -104,7 +108,11 @@ export class Link {
       fingerprints: [
         { hash: "sha-256", value: this.#fingerprint, setup: this.#generation === undefined ? "actpass" : "passive" },
       ],
-      candidates: hostCandidates(this.#port?.sockets ?? this.#context.sockets, () => this.#context.hex(10)),
+      candidates: candidates(this.#port?.sockets ?? this.#context.sockets, {
+        advertise: this.#context.settings.advertise ?? [],
+        withPrivate: this.#privateAddresses || this.#context.settings.advertisePrivate !== false,
+        id: () => this.#context.hex(10),
+      }),
       webSockets,
     };
   }

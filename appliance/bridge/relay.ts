@@ -73,6 +73,7 @@ export class Relay implements LinkOwner {
       sctp: this.sctp,
       ssrcRewriting: false,
       relay: true,
+      privateAddresses: true,
       port,
     });
   }

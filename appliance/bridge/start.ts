@@ -8,7 +8,7 @@ import { monotonicNow, wallNow } from "../clock.ts";
 import type { BridgeConfig } from "../config.ts";
 import type { PartEnvironment, RunningPart } from "../part.ts";
 import { XmppSession } from "../xmpp-session.ts";
-import { type InterfaceAddress, plainAddress, selectAddresses } from "./addresses.ts";
+import { type InterfaceAddress, plainAddress, readPublicAddress, selectAddresses } from "./addresses.ts";
 import { Bridge } from "./bridge.ts";
 import { startColibriWs } from "./colibri-ws.ts";
 import type { BridgeAction, RandomBytes, TransportFactory } from "./context.ts";
@@ -133,6 +133,8 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
       region: config.region,
       sctp: config.sctp,
       loudestSpeakers: config.loudestSpeakers,
+      advertise: (config.advertise ?? []).map(readPublicAddress),
+      advertisePrivate: config.advertisePrivate ?? true,
       version: packageJson.version,
       os: osType(),
       maxEndpoints: loop.maxEndpoints,

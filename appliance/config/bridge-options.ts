@@ -49,6 +49,16 @@ export const bridgeOptions = {
     expects: "IP addresses",
     reason: "Addresses to bind and advertise for media. Empty: all suitable ones of this machine.",
   }),
+  "bridge.advertise": texts({
+    default: [],
+    pattern: /^[0-9A-Fa-f:.]{2,45}(#\d{1,5})?$/,
+    expects: "IP addresses, each with #port where it differs",
+    reason: "Public addresses that lead to the media port through a NAT or into a container, beside the machine's own.",
+  }),
+  "bridge.advertise_private": yesNo({
+    default: true,
+    reason: "Whether clients are told private addresses too. Off: only those that ask for them, such as recorders.",
+  }),
   "bridge.http_port": port({
     default: 8_080,
     reason: "Private HTTP of the first bridge: health, statistics; further ones take the next.",

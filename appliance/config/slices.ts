@@ -267,6 +267,8 @@ export const bridgeSlice = (
     brewery: settings["bridge.brewery"],
     mediaPort: nth(settings["bridge.media_port"]),
     mediaAddresses: settings["bridge.media_addresses"],
+    advertise: settings["bridge.advertise"],
+    advertisePrivate: settings["bridge.advertise_private"],
     lan: settings["listen.lan"],
     http: { host: settings["bridge.http_address"], port: nth(settings["bridge.http_port"]) },
     colibri: { host: settings["bridge.colibri_address"], port: nth(settings["bridge.colibri_port"]) },
