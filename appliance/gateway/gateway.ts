@@ -209,7 +209,8 @@ export class Gateway {
       case "":
         return this.#page(known);
     }
-    if (first === "colibri-ws") return this.#channel(known, segments);
+    // Clients and, under the second name, bridges of other machines (bridge.md 7.1).
+    if (first === "colibri-ws" || first === "colibri-relay-ws") return this.#channel(known, segments);
     if (first === "conference-request" && segments[1] === "v1") return this.#conferenceRequest(known, segments);
     const open = this.#openRoute(known, segments);
     if (open !== undefined) return open;
@@ -316,12 +317,12 @@ export class Gateway {
   }
 
   #channel(known: Known, segments: readonly string[]): GatewayAnswer {
-    const [, server = "", conference = "", endpoint = ""] = segments;
+    const [kind = "", server = "", conference = "", endpoint = ""] = segments;
     const bridge = this.#bridge(server);
     if (segments.length !== 4 || bridge === undefined) return text(404, "No such bridge", {}, "unknown-bridge");
     if (known.request.headers.get("upgrade")?.toLowerCase() !== "websocket")
       return text(426, "A WebSocket is here", { Upgrade: "websocket" });
-    const path = ["colibri-ws", server, conference, endpoint].map(encodeURIComponent).join("/");
+    const path = [kind, server, conference, endpoint].map(encodeURIComponent).join("/");
     return {
       type: "relay",
       url: `${bridge.replace(/^http/, "ws")}/${path}?${known.query}`,
