@@ -133,6 +133,11 @@ describe("routes", () => {
       { headers: WEBSOCKET },
     ],
     [
+      "/colibri-relay-ws/jvb/c0nf/relay-2?pwd=s",
+      "relay ws://127.0.0.1:9090/colibri-relay-ws/jvb/c0nf/relay-2?pwd=s",
+      { headers: WEBSOCKET },
+    ],
+    [
       "/colibri-ws/far/c0nf/ep1?pwd=s",
       "relay ws://10.0.0.9:9090/colibri-ws/far/c0nf/ep1?pwd=s",
       { headers: WEBSOCKET },
