@@ -28,6 +28,8 @@ export interface ConferenceEvents {
   bridgeFailed(now: Millis, bridge: Bridge, reason: string): void;
   ready(now: Millis, conference: Conference): void;
   ended(now: Millis, conference: Conference, reason: string): void;
+  /** Ends what bridges that this conference does not use have under that meeting id. */
+  endElsewhere(now: Millis, conference: Conference, meetingId: string): void;
   /** Something of a member that other rooms mirror. */
   memberChanged(now: Millis, conference: Conference, member: Member): void;
 }
@@ -39,11 +41,13 @@ export interface ConferenceOptions {
   readonly rtcstats: boolean;
 }
 
-type Name = "empty" | "alone" | "signal" | "invite";
+type Name = "empty" | "alone" | "signal" | "invite" | "ghosts";
 
 const INVITE_RETRY_MS = 2_000;
 const MAX_INVITE_FAILURES = 3;
 const MAX_PRESENCE_PARTS = 20;
+/** Time for everybody to have a new session before what an earlier focus left on other bridges is ended. */
+const GHOSTS_MS = 10_000;
 /** Larger conferences hear of source changes in batches: participants → ms. */
 const SIGNAL_DELAYS: readonly (readonly [number, number])[] = [
   [200, 2_000],
@@ -154,6 +158,7 @@ export class Conference {
         if (this.participants.size === 0) this.end(now, "nobody came");
       } else if (due === "alone") this.#expireAlone(now);
       else if (due === "signal") this.#signalAll(now);
+      else if (due === "ghosts") this.#events.endElsewhere(now, this, this.configuration.meetingId ?? "");
       else this.inviteAll(now);
     }
   }
@@ -368,6 +373,9 @@ export class Conference {
     this.configuration = configuration;
     if (configuration.meetingId !== undefined) this.bridges.meetingId = configuration.meetingId;
     this.#deadlines.set("empty", later(now, this.context.settings.initialTimeout));
+    // People are here before us: an earlier focus had this meeting, perhaps on other bridges than ours will be.
+    if (this.room.members.size > 0 && configuration.meetingId !== undefined)
+      this.#deadlines.set("ghosts", later(now, GHOSTS_MS));
     this.room.publish(this.#presence());
     this.context.outbox.log("info", "conference started", { conference: this.jid });
     this.#events.ready(now, this);

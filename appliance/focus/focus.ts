@@ -4,6 +4,7 @@
  */
 import { type Deadline, soonest } from "../deadlines.ts";
 import type { Millis } from "../time.ts";
+import { conferenceModify, conferenceModifyElement } from "../wire/colibri2.ts";
 import { NS } from "../wire/namespaces.ts";
 import { errorReply, iqResult } from "../wire/stanza.ts";
 import { attr, child, children, clone, type Element, xml } from "../wire/xml.ts";
@@ -374,6 +375,11 @@ export class Focus {
       ended: (at, each, reason) => {
         this.recording.conferenceEnded(at, each);
         this.#ended(each, reason);
+      },
+      endElsewhere: (at, each, meetingId) => {
+        const expire = conferenceModifyElement(conferenceModify(meetingId, { expire: true }));
+        for (const bridge of this.bridges.all())
+          if (!each.bridges.sessions.has(bridge)) this.#requests.request(at, bridge.jid, "get", clone(expire));
       },
       memberChanged: (at, each, member) => this.#mirrorOwners(at, each, member),
     });

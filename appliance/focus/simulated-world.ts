@@ -122,7 +122,9 @@ export interface SimulatedClient {
 }
 
 export class SimulatedWorld {
-  readonly focus: Focus;
+  focus: Focus;
+  readonly #config: FocusConfig;
+  readonly #random: FocusRandom;
   now: Millis = millis(1000);
   readonly rooms = new Map<string, Room>();
   readonly bridges = new Map<string, SimulatedBridge>();
@@ -141,8 +143,9 @@ export class SimulatedWorld {
     const random = seeded(seed);
     const letters = (length: number): string =>
       Array.from({ length }, () => Math.floor(random() * 36).toString(36)).join("");
-    const source: FocusRandom = { id: letters, uuid: () => `${letters(8)}-${letters(4)}-${letters(4)}-${letters(12)}` };
-    this.focus = new Focus(focusSettings(config), source);
+    this.#config = config;
+    this.#random = { id: letters, uuid: () => `${letters(8)}-${letters(4)}-${letters(4)}-${letters(12)}` };
+    this.focus = new Focus(focusSettings(config), this.#random);
   }
 
   // Time and delivery ------------------------------------------------------------------------------------------------
@@ -189,6 +192,14 @@ export class SimulatedWorld {
     for (const nick of bridges) this.addBridge(nick);
     this.input({ kind: "online", via: "client" });
     return this;
+  }
+
+  /** The focus's process dies and is started again; the server has noticed. Clients ask anew, as they do when the focus leaves. */
+  restartFocus(): void {
+    for (const room of this.rooms.values()) room.occupants.delete("focus");
+    this.focus = new Focus(focusSettings(this.#config), this.#random);
+    this.input({ kind: "online", via: "client" });
+    for (const client of this.clients.values()) this.ask(client.room, client.jid);
   }
 
   // Server -----------------------------------------------------------------------------------------------------------
