@@ -29,6 +29,7 @@ const MAX_CONFERENCES = 1_000;
 const MAX_SLEEP_MS = 60_000;
 /** What the goodbye to the brewery gets before the process ends by a fault. */
 const LEAVE_MS = 200;
+const SHUTDOWN_MS = 5_000;
 
 type Ready = Extract<MediaEvent, { type: "ready" }>;
 
@@ -292,7 +293,10 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
   };
   const over = (): void => {
     log.info("shutdown complete");
-    stop(5_000).catch((error: unknown) => log.error("stopping failed", { error: String(error) }));
+    stop(SHUTDOWN_MS)
+      .catch((error: unknown) => log.error("stopping failed", { error: String(error) }))
+      // Asked for over HTTP, so nobody else will end the process: the same way out as a service manager's.
+      .finally(() => process.kill(process.pid, "SIGTERM"));
   };
 
   deliver = (events) => {
