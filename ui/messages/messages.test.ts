@@ -57,5 +57,6 @@ describe("texts", () => {
     expect(chooseLanguage("", ["en-GB"])).toBe("en");
     expect(chooseLanguage("xx", ["yy", "zz"])).toBe("en");
     expect(chooseLanguage("en", ["de"])).toBe("en");
+    expect(chooseLanguage("", ["fr", "de-CH"])).toBe("de");
   });
 });

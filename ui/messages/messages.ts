@@ -1,4 +1,5 @@
 /** The texts of the chosen language. Keys come from the English file; a language that lacks one does not compile. */
+import { de } from "./de.ts";
 import { en } from "./en.ts";
 
 export type MessageId = keyof typeof en;
@@ -6,6 +7,7 @@ export type Messages = Readonly<Record<MessageId, string | ((...args: (string | 
 
 export const LANGUAGES: Readonly<Record<string, { readonly name: string; readonly messages: Messages }>> = {
   en: { name: "English", messages: en },
+  de: { name: "Deutsch", messages: de },
 };
 
 /** Text of a message in these messages. */

@@ -26,6 +26,7 @@ import {
   capsText,
   discoQuery,
   endpointId,
+  featuresOver,
   joinPresence,
   leavePresence,
   type OwnPresence,
@@ -71,7 +72,8 @@ export class Conference {
   #focusUser: string | undefined;
   #sessionId: string | undefined;
   #components: Components = {};
-  #capsVer = "";
+  /** base64 SHA-1 of our features, by transport. */
+  readonly #capsVers = new Map<string, string>();
   #codecs: readonly string[] = ["vp8"];
   /** Rises with every attempt to enter, so that a late answer of an abandoned one is ignored. */
   #entry = 0;
@@ -121,6 +123,10 @@ export class Conference {
     return this.#endpoint;
   }
 
+  get #capsVer(): string {
+    return this.#capsVers.get(this.#connection.transport) ?? "";
+  }
+
   get connection(): XmppConnection {
     return this.#connection;
   }
@@ -130,7 +136,8 @@ export class Conference {
     this.#own = own;
     this.#left = false;
     this.#codecs = receivableCodecs();
-    this.#capsVer = await sha1(capsText());
+    for (const transport of ["websocket", "bosh"])
+      this.#capsVers.set(transport, await sha1(capsText(featuresOver(transport))));
     this.#connection.connect();
   }
 
@@ -511,7 +518,8 @@ export class Conference {
     const query = child(request, "query", NS.discoInfo);
     if (query !== undefined && attr(request, "type") === "get") {
       const node = attr(query, "node");
-      if (node === undefined || node === `${CAPS_NODE}#${this.#capsVer}`) return iqResult(request, discoQuery(node));
+      if (node === undefined || node === `${CAPS_NODE}#${this.#capsVer}`)
+        return iqResult(request, discoQuery(node, featuresOver(this.#connection.transport)));
       return errorReply(request, { condition: "item-not-found" });
     }
     if (child(request, "ping", NS.ping) !== undefined) return iqResult(request);

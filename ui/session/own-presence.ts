@@ -25,6 +25,13 @@ export const FEATURES: readonly string[] = [
   "urn:xmpp:jingle:transports:ice-udp:1",
 ];
 
+/**
+ * Features for a stream's transport. A browser that opens no WebSocket (an iPhone under an untrusted root) opens none to the bridge either: a focus that
+ * knows our extension then offers it a data channel (design.md 3), others ignore it.
+ */
+export const featuresOver = (transport: string): readonly string[] =>
+  transport === "bosh" ? [...FEATURES, "urn:parley:no-websocket"] : FEATURES;
+
 export const CAPS_NODE = "https://jitsi.org/jitsi-meet";
 
 /** The text whose SHA-1 is the caps `ver` (XEP-0115 §5.1): no identities, features sorted. */
@@ -35,11 +42,11 @@ export const capsText = (features: readonly string[] = FEATURES): string =>
     .join("");
 
 /** The answer to disco#info on us. */
-export const discoQuery = (node: string | undefined): Element =>
+export const discoQuery = (node: string | undefined, features: readonly string[] = FEATURES): Element =>
   xml(
     "query",
     { xmlns: NS.discoInfo, node },
-    FEATURES.map((each) => xml("feature", { var: each })),
+    features.map((each) => xml("feature", { var: each })),
   );
 
 export interface OwnPresence {
