@@ -292,7 +292,7 @@ export interface GatewayConfig {
   readonly rootCertificate: string;
   /** Sources of CSP's `frame-ancestors`. */
   readonly frameAncestors: readonly string[];
-  /** Most WebSockets from one address. */
+  /** Most WebSockets, and as many requests that parts answer, from one address at once. */
   readonly relaysPerAddress: number;
   /** Opened to the network: plain HTTP then sends others than this machine itself to https. */
   readonly lan: boolean;

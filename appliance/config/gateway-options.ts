@@ -68,6 +68,6 @@ export const gatewayOptions = {
     min: 1,
     max: 100_000,
     unit: "connections",
-    reason: "WebSockets from one address: a whole office may sit behind one, with two each.",
+    reason: "WebSockets, and as many long polls, from one address: a whole office may sit behind one, with two each.",
   }),
 } as const;

@@ -56,7 +56,7 @@ beforeAll(async () => {
         });
         return undefined;
       }
-      if (url.pathname === "/slow") await Bun.sleep(50);
+      if (url.searchParams.has("slow")) await Bun.sleep(300);
       return Response.json({
         path: `${url.pathname}${url.search}`,
         method: request.method,
@@ -232,6 +232,14 @@ describe("forwarding", () => {
 
   test("a body that is too long is refused", async () => {
     expect((await get("/conference-request/v1", { method: "POST", body: "x".repeat(300_000) })).status).toBe(413);
+  });
+
+  test("one address has no more requests under way than its share, and gets room again", async () => {
+    const post = () => get("/http-bind?slow=1", { method: "POST", body: "<body/>" });
+    const statuses = (await Promise.all(Array.from({ length: 20 }, post))).map((answer) => answer.status);
+    expect(statuses.filter((status) => status === 200).length).toBe(8);
+    expect(statuses.filter((status) => status === 429).length).toBe(12);
+    expect((await post()).status).toBe(200);
   });
 
   test("a part that is not there is a 502", async () => {

@@ -22,6 +22,8 @@ export interface ListenerOptions {
   readonly httpsPort: () => number;
   /** WebSockets, shared by all listeners. */
   readonly budget: AddressBudget;
+  /** Requests under way that a part answers: long polls are held for a minute. Shared likewise. */
+  readonly forwardBudget: AddressBudget;
   readonly gateway: Gateway;
   readonly log: Logger;
   readonly refused: Counter;
@@ -225,6 +227,24 @@ export class Listener {
   }
 
   async #forward(
+    request: Request,
+    order: GatewayAnswer & { type: "forward" },
+    address: string,
+    server: Server<SocketData> | null,
+  ): Promise<Response> {
+    const { refused, forwardBudget } = this.#options;
+    if (!forwardBudget.take(address)) {
+      refused.add({ reason: "forwards-per-address" });
+      return new Response("Too many requests\n", { status: 429, headers: { "Retry-After": "10" } });
+    }
+    try {
+      return await this.#forwardWithin(request, order, address, server);
+    } finally {
+      forwardBudget.release(address);
+    }
+  }
+
+  async #forwardWithin(
     request: Request,
     order: GatewayAnswer & { type: "forward" },
     address: string,

@@ -14,6 +14,7 @@ export const startGateway = async (config: GatewayConfig, environment: PartEnvir
   const gateway = new Gateway(config, readStaticFolder(config.staticFolder), () => metrics.exposition());
   const common = {
     budget: new AddressBudget(config.relaysPerAddress),
+    forwardBudget: new AddressBudget(config.relaysPerAddress),
     gateway,
     log,
     refused: metrics.counter("parley_gateway_refused_total", "Requests refused, by reason"),
