@@ -2,8 +2,8 @@
  * The address that clients ask for the focus (signaling.md 2.1): a host whose IQs and messages go to the focus account's session, with the
  * client's full JID as resource of the proxy's address, and whose answers come back from the proxy's bare address.
  *
- * While the focus is away (it restarts, or has not logged in yet) requests wait a moment instead of failing: stock clients take an error for
- * final. Bound: 500 requests, 5 s each; what finds no room or no focus gets service-unavailable.
+ * While the focus is away (it restarts, or has not logged in yet) conference requests wait a moment instead of failing: stock clients take an
+ * error for final. Bound: 500 requests, 5 s each; what finds no room or no focus gets service-unavailable.
  */
 import type { Deadline } from "../../deadlines.ts";
 import { later, type Millis, seconds } from "../../time.ts";

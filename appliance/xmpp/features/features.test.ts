@@ -220,6 +220,10 @@ describe("the focus's address for clients", () => {
     request(ana);
     box.advance(seconds(6));
     expect(conditionOf(ana.expect("iq"))).toBe("service-unavailable");
+    // Anything else is answered at once: whoever explores the server must not wait for a focus.
+    expect(conditionOf(ana.ask("get", "focus.meet.test", `<query xmlns="${NS.discoInfo}"/>`))).toBe(
+      "service-unavailable",
+    );
   });
   test("a client that is gone when the answer comes is nobody's trouble", () => {
     const box = new DialogueServer();
