@@ -16,6 +16,8 @@ const MAX_RTT_MS = 7000;
 export class OutgoingStream {
   readonly ssrc: number;
   readonly kind: "audio" | "video";
+  /** Extended number that it begins with. */
+  readonly first: number;
   /** Highest extended number sent. */
   highest: number;
   lastTimestamp = 0;
@@ -38,7 +40,8 @@ export class OutgoingStream {
   constructor(kind: "audio" | "video", ssrc: number, firstSequence: number) {
     this.kind = kind;
     this.ssrc = ssrc;
-    this.highest = FIRST_CYCLE + firstSequence - 1;
+    this.first = FIRST_CYCLE + firstSequence;
+    this.highest = this.first - 1;
   }
 
   get started(): boolean {

@@ -200,7 +200,7 @@ export class Commands {
               if (taker.receiver === endpoint || other === endpoint) taker.from = -1;
         return;
       case "sources":
-        return this.#setSources(endpoint, command.sources);
+        return this.#setSources(nowMs, endpoint, command.sources);
       case "force-mute":
         if (command.video && !endpoint.muteVideo)
           for (const source of endpoint.sources.values())
@@ -253,9 +253,11 @@ export class Commands {
     state.datagram(path.socket, address, datagram);
   }
 
-  #setSources(endpoint: Endpoint, wanted: readonly MediaSource[]) {
+  #setSources(nowMs: number, endpoint: Endpoint, wanted: readonly MediaSource[]) {
     const state = this.#state;
     const listed = new Map(wanted.map((source) => [source.source, source]));
+    /** Who watched a source whose SSRCs change goes on watching it. */
+    const watched: { readonly receiver: Endpoint; readonly target: VideoTarget }[] = [];
     for (const source of [...endpoint.sources.values()]) {
       const now = listed.get(source.index);
       const same =
@@ -272,7 +274,21 @@ export class Commands {
       if (same) {
         source.name = now.name;
         listed.delete(source.index);
-      } else this.#removeSource(source, now === undefined);
+      } else {
+        if (now !== undefined)
+          for (const { receiver, sender } of source.videoTakers)
+            watched.push({
+              receiver,
+              target: {
+                source: source.index,
+                layer: sender.target,
+                ssrc: sender.stream.ssrc,
+                rtxSsrc: sender.rtxSsrc,
+                ...(sender.exactly ? { encoding: sender.target >> 6 } : {}),
+              },
+            });
+        this.#removeSource(source, now === undefined);
+      }
     }
     for (const description of listed.values()) {
       const index = description.source;
@@ -294,6 +310,8 @@ export class Commands {
     }
     endpoint.settleSources();
     endpoint.conference.stale = true;
+    for (const { receiver, target } of watched)
+      if (endpoint.sources.get(target.source)?.kind === "video") this.#videoTarget(nowMs, receiver, target);
   }
 
   /** An SSRC that the endpoint has already signalled for another source stays where it is. */

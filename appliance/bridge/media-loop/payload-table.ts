@@ -41,11 +41,11 @@ export class PayloadTable {
         this.apt[type] = apt;
         this.rtx[apt] = type;
       }
+      this.transportCc ||= entry.transportCc;
       if (entry.kind !== "video") continue;
       this.pli ||= entry.pli;
       this.fir ||= entry.fir;
       this.nack ||= entry.nack;
-      this.transportCc ||= entry.transportCc;
     }
     const id = (value: number | undefined): number =>
       value !== undefined && Number.isInteger(value) && value >= 1 && value <= (allowMixed ? 255 : 14) ? value : 0;

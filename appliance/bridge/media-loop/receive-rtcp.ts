@@ -2,7 +2,7 @@
  * RTCP from an endpoint, all of it ended here (bridge.md 4.9): reports are read, NACKs answered, key-frame requests merged, transport-wide feedback handed to the
  * estimator; only sender reports go on, rewritten for each receiver.
  */
-import { PADDING_POSITION } from "../forward/history.ts";
+import { HISTORY_SIZE, PADDING_POSITION } from "../forward/history.ts";
 import type { OutgoingStream } from "../forward/sender.ts";
 import type { VideoSender } from "../forward/video-sender.ts";
 import { FeedbackFormat, RtcpCursor, RtcpType } from "../rtcp/compound.ts";
@@ -183,7 +183,8 @@ export class RtcpPath {
     const history = stream.history;
     if (from === undefined || history === undefined) return;
     const extended = unwrap16(sequence, stream.highest);
-    if (extended > stream.highest) return;
+    // Older than the history reaches, or than the stream itself: never mind.
+    if (extended > stream.highest || extended <= stream.highest - HISTORY_SIZE || extended < stream.first) return;
     const slot = history.find(extended);
     if (slot >= 0 && history.position(slot) !== PADDING_POSITION) return;
     if (slot < 0 && extended >= sender.beganAt) {

@@ -7,6 +7,7 @@ import { Arrival } from "../receive/reception.ts";
 import { parseExtensions } from "../rtp/extensions.ts";
 import { parseHeader, parsePadding } from "../rtp/header.ts";
 import { RtpPacket } from "../rtp/packet.ts";
+import { findPrimary, RedPrimary } from "../rtp/red.ts";
 import { unwrapRtx } from "../rtp/rtx.ts";
 import { structureHeight } from "../rtp/vp9.ts";
 import { SRTP_AUTHENTICATION, SRTP_MALFORMED, SRTP_REPLAYED, SRTP_TOO_OLD } from "../transport/srtp.ts";
@@ -46,6 +47,7 @@ export class RtpPath {
   readonly #keyFrames: KeyFrames;
   readonly #packet = new RtpPacket();
   readonly #rewrite = new Rewrite();
+  readonly #primary = new RedPrimary();
 
   constructor(state: LoopState, sending: Sending, keyFrames: KeyFrames) {
     this.#state = state;
@@ -121,14 +123,33 @@ export class RtpPath {
         taker.from = packet.payloadType;
         taker.to = receiver.payload.matching(packet.payloadType, endpoint.payload);
       }
-      if (taker.to < 0) {
+      let type = taker.to;
+      const strip = type < 0 && endpoint.payload.codec[packet.payloadType] === Codec.red;
+      if (strip) type = this.#primaryType(endpoint, receiver, packet);
+      if (type < 0) {
         drops.count(Drop["no-codec-at-receiver"]);
         taker.sender.skip(packet);
         continue;
       }
-      if (taker.sender.accept(nowMs, packet, stream.clockRate, this.#rewrite))
-        this.#sending.audio(nowMs, receiver, taker.sender.stream, packet, this.#rewrite, taker.to);
+      if (!taker.sender.accept(nowMs, packet, stream.clockRate, this.#rewrite)) continue;
+      if (!strip) {
+        this.#sending.audio(nowMs, receiver, taker.sender.stream, packet, this.#rewrite, type);
+        continue;
+      }
+      const { payloadOffset, payloadLength } = packet;
+      packet.payloadOffset = this.#primary.offset;
+      packet.payloadLength = this.#primary.length;
+      this.#sending.audio(nowMs, receiver, taker.sender.stream, packet, this.#rewrite, type);
+      packet.payloadOffset = payloadOffset;
+      packet.payloadLength = payloadLength;
     }
+  }
+
+  /** A receiver without RED gets the primary block alone (bridge.md 4.10): its payload type there, −1: none. */
+  #primaryType(endpoint: Endpoint, receiver: Endpoint, packet: RtpPacket): number {
+    if (!findPrimary(this.#state.bytes, packet, this.#primary)) return -1;
+    const type = this.#primary.payloadType;
+    return endpoint.payload.codec[type] === Codec.opus ? receiver.payload.matching(type, endpoint.payload) : -1;
   }
 
   #skipAudio(source: Source, packet: RtpPacket, reason: number): void {

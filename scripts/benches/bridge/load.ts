@@ -40,7 +40,7 @@ const SEND_VECTORS = SEND_HEADERS + 8 * MMSGHDR_BYTES;
 const END = SEND_VECTORS + 8 * IOVEC_BYTES;
 /** Where the time of sending stands in a payload: behind the VP8 descriptor and frame header. */
 const STAMP = 20;
-const WARM_UP_MS = 2000;
+const WARM_UP_MS = 5000;
 /** Histogram of delays: 10 µs a cell, up to 100 ms. */
 const CELLS = 10_000;
 const CELL_MS = 0.01;
