@@ -286,14 +286,17 @@ describe("hostile input", () => {
     for (const codec of ["vp8", "vp9", "av1", "h264", "other"] as const) {
       const { bed, a, b } = pair(codec, 2);
       watch(bed, b, 0x47);
-      let sequence = 0;
-      for (let round = 0; round < 1500; round++) {
+      const sequences = [0, 0];
+      for (let round = 0; round < 600; round++) {
         const rubbish = Uint8Array.from({ length: Math.floor(random() * 60) }, () => Math.floor(random() * 256));
         // Mostly on, sometimes far ahead; the peer's own SRTP refuses what lies far behind.
-        sequence = (sequence + (random() < 0.01 ? 20_000 : Math.floor(random() * 4))) & 0xffff;
+        const encoding = Math.floor(random() * 2);
+        const sequence =
+          ((sequences[encoding] as number) + (random() < 0.01 ? 20_000 : Math.floor(random() * 4))) & 0xffff;
+        sequences[encoding] = sequence;
         if (random() < 0.7)
           a.send({
-            ssrc: 101 + Math.floor(random() * 2),
+            ssrc: 101 + encoding,
             sequence,
             timestamp: Math.floor(random() * 2 ** 32),
             payload: rubbish,
@@ -381,7 +384,7 @@ describe("hostile input", () => {
           return [{ type: "dominant-speaker", conference: pick(3), endpoint }, { type: "report" }];
       }
     };
-    for (let round = 0; round < 3000; round++) {
+    for (let round = 0; round < 1500; round++) {
       bed.command(...some());
       const peer = peers[pick(4)] as TestPeer;
       const ssrc = pick(20);
