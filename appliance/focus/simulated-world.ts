@@ -3,14 +3,7 @@
  */
 import type { FocusConfig } from "../config.ts";
 import { type Millis, millis } from "../time.ts";
-import {
-  type ConferenceModify,
-  colibriErrorElement,
-  conferenceModifiedElement,
-  endpoint,
-  isColibriFault,
-  readConferenceModify,
-} from "../wire/colibri2.ts";
+import { isColibriFault, readConferenceModify } from "../wire/colibri2.ts";
 import { isJingleFault, type Jingle, jingleElement, readJingle } from "../wire/jingle.ts";
 import { NS } from "../wire/namespaces.ts";
 import type { EndpointSources } from "../wire/sources.ts";
@@ -22,6 +15,11 @@ import type { FocusRandom } from "./context.ts";
 import { Focus, type FocusInput } from "./focus.ts";
 import type { FocusAction } from "./outbox.ts";
 import { focusSettings } from "./settings.ts";
+import { type SimulatedBridge, serve } from "./simulated-bridge.ts";
+import { learn, type SimulatedClient, stockSources } from "./simulated-client.ts";
+
+export type { SimulatedBridge } from "./simulated-bridge.ts";
+export { type SimulatedClient, stockSources } from "./simulated-client.ts";
 
 export const FOCUS = "focus@auth.meet.test/focus";
 export const BREWERY = "jvbbrewery@internal-muc.meet.test";
@@ -84,41 +82,6 @@ interface Room {
   readonly jid: string;
   readonly occupants: Map<string, Occupant>;
   readonly owners: Set<string>;
-}
-
-/** A bridge of the simulated brewery. */
-export interface SimulatedBridge {
-  readonly nick: string;
-  readonly jid: string;
-  /** meeting id → endpoint ids. */
-  readonly meetings: Map<string, Set<string>>;
-  readonly requests: ConferenceModify[];
-  /** Relay id → far endpoint → SSRCs. (One meeting at a time.) */
-  readonly relays: Map<string, Map<string, number[]>>;
-  /** What it does with the next requests; default: serve. */
-  behaviour: "serve" | "silent" | ((modify: ConferenceModify) => Element | undefined);
-  stats: Record<string, string>;
-}
-
-/** A participant as a client would see the meeting. */
-export interface SimulatedClient {
-  readonly nick: string;
-  readonly jid: string;
-  readonly room: string;
-  readonly features: readonly string[];
-  /** Session-initiate, session-terminate and so on, in order. */
-  readonly jingle: Jingle[];
-  readonly mutes: Element[];
-  sid: string | undefined;
-  bridgeSession: string | undefined;
-  accepted: boolean;
-  /** What it was told others send: owner → SSRCs. */
-  readonly remote: Map<string, Set<number>>;
-  readonly answers: Map<string, Element>;
-  /** Whether it accepts offers by itself, and with what. */
-  accepts: (() => EndpointSources) | undefined;
-  /** Answers offers with an error. */
-  refuses: boolean;
 }
 
 export class SimulatedWorld {
@@ -441,129 +404,7 @@ export class SimulatedWorld {
         return;
       }
     }
-    answer(this.#serve(bridge, modify, iq));
-  }
-
-  #serve(bridge: SimulatedBridge, modify: ConferenceModify, iq: Element): Element {
-    let meeting = bridge.meetings.get(modify.meetingId);
-    if (modify.create) {
-      if (meeting !== undefined)
-        return errorReply(iq, { condition: "conflict", extra: [colibriErrorElement("conference_already_exists")] });
-      meeting = new Set();
-      bridge.meetings.set(modify.meetingId, meeting);
-    }
-    if (meeting === undefined)
-      return errorReply(iq, { condition: "item-not-found", extra: [colibriErrorElement("conference_not_found")] });
-    if (modify.expire) {
-      bridge.meetings.delete(modify.meetingId);
-      return iqResult(iq, conferenceModifiedElement({ endpoints: [], relays: [] }));
-    }
-    const relays = modify.relays.map((each) => {
-      if (each.create) bridge.relays.set(each.id, new Map());
-      const far = bridge.relays.get(each.id);
-      if (far === undefined) throw new Error(`a relay ${each.id} that ${bridge.nick} does not have`);
-      if (each.expire) bridge.relays.delete(each.id);
-      for (const one of each.endpoints) {
-        if (one.create === far.has(one.id))
-          throw new Error(`relay endpoint ${one.id} created ${one.create ? "twice" : "never"}`);
-        if (one.expire) far.delete(one.id);
-        else if (one.sources !== undefined)
-          far.set(
-            one.id,
-            one.sources.flatMap(({ sources }) => sources.sources.map(({ ssrc }) => ssrc)),
-          );
-      }
-      const transport = {
-        iceControlling: false,
-        useUniquePort: false,
-        iceRestart: false,
-        ice: {
-          ufrag: `relay-${bridge.nick}`,
-          pwd: "p",
-          rtcpMux: true,
-          webSockets: [`wss://${bridge.nick}/relay`],
-          fingerprints: [{ hash: "sha-256", value: "AB:CD", setup: "actpass" as const }],
-          candidates: [],
-        },
-      };
-      return {
-        id: each.id,
-        create: false,
-        expire: each.expire,
-        media: [],
-        initiator: false,
-        endpoints: [],
-        ...(each.create ? { transport } : {}),
-      };
-    });
-    const answers = [];
-    let created = modify.create;
-    for (const each of modify.endpoints) {
-      if (each.create) {
-        if (meeting.has(each.id)) return errorReply(iq, { condition: "conflict" });
-        meeting.add(each.id);
-        created = true;
-      }
-      if (each.expire) meeting.delete(each.id);
-      else if (!meeting.has(each.id))
-        return errorReply(iq, {
-          condition: "item-not-found",
-          extra: [colibriErrorElement("unknown_endpoint"), xml("endpoint", { xmlns: NS.colibri2, id: each.id })],
-        });
-      const restart = each.transport?.iceRestart === true;
-      answers.push(
-        endpoint(each.id, {
-          expire: each.expire,
-          ...(each.create || restart
-            ? {
-                transport: {
-                  iceControlling: false,
-                  useUniquePort: false,
-                  iceRestart: false,
-                  ...(each.transport?.sctp !== undefined ? { sctp: { port: 5000, role: "server" } } : {}),
-                  ice: {
-                    ufrag: `u${each.id}`,
-                    pwd: "bridge-password-0123456789",
-                    rtcpMux: true,
-                    webSockets: [`wss://meet.test/colibri-ws/${bridge.nick}/c/${each.id}?pwd=x`],
-                    fingerprints: [{ hash: "sha-256", value: "AB:CD", setup: restart ? "passive" : "actpass" }],
-                    candidates: [
-                      {
-                        foundation: "1",
-                        component: 1,
-                        protocol: "udp",
-                        priority: 2130706431,
-                        ip: "192.0.2.2",
-                        port: 10000,
-                        type: "host",
-                        generation: 0,
-                        id: "c1",
-                        network: "0",
-                      },
-                    ],
-                    ...(restart ? { iceGeneration: 1 } : {}),
-                  },
-                },
-              }
-            : {}),
-        }),
-      );
-    }
-    if (meeting.size === 0 && !modify.create && modify.relays.length === 0) bridge.meetings.delete(modify.meetingId);
-    const source = (type: "audio" | "video", ssrc: number) => ({
-      type,
-      id: `jvb-${type[0]}0`,
-      synthetic: false,
-      sources: { sources: [{ ssrc, mediaType: type, name: `jvb-${type[0]}0` }], groups: [] },
-    });
-    return iqResult(
-      iq,
-      conferenceModifiedElement({
-        endpoints: answers,
-        relays,
-        ...(created ? { sources: [source("audio", 111), source("video", 222)] } : {}),
-      }),
-    );
+    answer(serve(bridge, modify, iq));
   }
 
   // Clients ----------------------------------------------------------------------------------------------------------
@@ -737,45 +578,6 @@ export class SimulatedWorld {
       learn(client, jingle, jingle.action === "source-add");
     }
   }
-}
-
-function learn(client: SimulatedClient, jingle: Jingle, add: boolean): void {
-  for (const [owner, sources] of jingle.sources) {
-    if (owner === "jvb") continue;
-    const known = client.remote.get(owner) ?? new Set();
-    for (const { ssrc } of sources.sources) {
-      if (add && known.has(ssrc)) throw new Error(`told of ${ssrc} twice`);
-      if (!add && !known.has(ssrc)) throw new Error(`told to remove ${ssrc}, which is not known`);
-      if (add) known.add(ssrc);
-      else known.delete(ssrc);
-    }
-    if (known.size > 0) client.remote.set(owner, known);
-    else client.remote.delete(owner);
-  }
-}
-
-let nextSsrc = 1000;
-/** An audio source and a simulcast camera with RTX, as a stock client has. */
-export function stockSources(nick: string, name = "v0"): EndpointSources {
-  nextSsrc += 10;
-  const base = nextSsrc;
-  const msid = `${nick}-video-${base} track`;
-  const video = (ssrc: number) => ({ ssrc, mediaType: "video" as const, name: `${nick}-${name}`, msid });
-  const fid = (ssrc: number) => ({ mediaType: "video" as const, semantics: "FID" as const, ssrcs: [ssrc, ssrc + 3] });
-  return {
-    sources: [
-      ...(name === "v0"
-        ? [{ ssrc: base + 9, mediaType: "audio" as const, name: `${nick}-a0`, msid: `${nick}-audio-${base} track` }]
-        : []),
-      ...[1, 2, 3, 4, 5, 6].map((offset) => video(base + offset)),
-    ],
-    groups: [
-      { mediaType: "video", semantics: "SIM", ssrcs: [base + 1, base + 2, base + 3] },
-      fid(base + 1),
-      fid(base + 2),
-      fid(base + 3),
-    ],
-  };
 }
 
 const split = (jid: string): [string, string | undefined] => {
