@@ -47,7 +47,7 @@ export class BridgeChannel {
   }
 
   get isOpen(): boolean {
-    return this.#socket?.readyState === WebSocket.OPEN || this.#data?.readyState === "open";
+    return (this.#socket !== undefined && this.#socket.readyState === OPEN) || this.#data?.readyState === "open";
   }
 
   #connect(): void {
@@ -104,7 +104,7 @@ export class BridgeChannel {
 
   #transmit(text: string): void {
     try {
-      if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(text);
+      if (this.#socket !== undefined && this.#socket.readyState === OPEN) this.#socket.send(text);
       else if (this.#data?.readyState === "open") this.#data.send(text);
     } catch (error) {
       console.warn("bridge channel", error); // its buffer is full or it closed this moment

@@ -93,7 +93,7 @@ export function Bar() {
           up={state.handAt !== undefined}
           onClick={() => store.dispatch({ kind: "hand" })}
         />
-        <Menu label={store.t("bar.react")} button={<Icon name="smile" />} class="tb extra">
+        <Menu label={store.t("bar.react")} button={<Icon name="smile" />} class="tb extra roomy">
           <div class="reactions">
             {Object.entries(REACTIONS).map(([name, drawing]) => (
               <button
@@ -110,6 +110,7 @@ export function Bar() {
         </Menu>
         <Tool
           extra
+          roomy
           icon={state.view === "tiles" ? "panel-right" : "layout-grid"}
           name={store.t("bar.view")}
           keyName="W"
@@ -196,10 +197,10 @@ function More() {
       >
         {store.t("menu.people")}
       </MenuItem>
-      <MenuItem icon="panel-right" phoneOnly onSelect={() => dispatch({ kind: "view" })}>
+      <MenuItem icon="panel-right" compactOnly onSelect={() => dispatch({ kind: "view" })}>
         {store.t("bar.view")}
       </MenuItem>
-      <div class="reactions phone-only">
+      <div class="reactions compact-only">
         {Object.entries(REACTIONS).map(([name, drawing]) => (
           <button
             key={name}
@@ -228,6 +229,13 @@ function More() {
         onSelect={() => dispatch({ kind: "audio-only", on: !state.audioOnly })}
       >
         {store.t("menu.audio-only")}
+      </MenuItem>
+      <MenuItem
+        icon="sliders-horizontal"
+        compactOnly
+        onSelect={() => dispatch({ kind: "dialog", dialog: { kind: "devices" } })}
+      >
+        {store.t("devices.title")}
       </MenuItem>
       <MenuItem icon="switch-camera" phoneOnly onSelect={() => dispatch({ kind: "switch-camera" })}>
         {store.t("menu.switch-camera")}
@@ -264,6 +272,8 @@ interface ToolProps {
   readonly count?: number;
   /** Hidden on phones, where the menu has it. */
   readonly extra?: boolean;
+  /** Hidden where the bar is short of room; the menu has it then. */
+  readonly roomy?: boolean;
   readonly onClick: () => void;
 }
 
@@ -276,6 +286,7 @@ function Tool(props: ToolProps) {
     props.open === true ? "open" : "",
     props.count === undefined ? "" : "pair",
     props.extra === true ? "extra" : "",
+    props.roomy === true ? "roomy" : "",
   ];
   return (
     <button

@@ -77,16 +77,27 @@ interface MenuItemProps {
   readonly badge?: number;
   readonly checked?: boolean;
   readonly phoneOnly?: boolean;
+  readonly compactOnly?: boolean;
   readonly wideOnly?: boolean;
   readonly danger?: boolean;
   readonly onSelect: () => void;
   readonly children: ComponentChildren;
 }
 
-export function MenuItem({ icon, badge, checked, phoneOnly, wideOnly, danger, onSelect, children }: MenuItemProps) {
+export function MenuItem({
+  icon,
+  badge,
+  checked,
+  phoneOnly,
+  compactOnly,
+  wideOnly,
+  danger,
+  onSelect,
+  children,
+}: MenuItemProps) {
   return (
     <button
-      class={`menu-item ${phoneOnly === true ? "phone-only" : ""} ${wideOnly === true ? "wide" : ""} ${danger === true ? "danger" : ""}`}
+      class={`menu-item ${phoneOnly === true ? "phone-only" : ""} ${compactOnly === true ? "compact-only" : ""} ${wideOnly === true ? "wide" : ""} ${danger === true ? "danger" : ""}`}
       type="button"
       aria-pressed={checked}
       onClick={(event) => {
