@@ -1,8 +1,8 @@
 /**
  * Shell: process entry: subcommand, configuration, and what runs. Loads only what the subcommand needs: the supervisor lives in this process.
  */
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { accessSync, constants, existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { type Arguments, helpOf, overview, parseArguments } from "./arguments.ts";
 import { type PartName, prepareBox, programFolder } from "./box.ts";
 import { subcommands } from "./commands.ts";
@@ -41,6 +41,15 @@ const configurationOf = (given: Arguments): Configuration | undefined => {
   return undefined;
 };
 
+const mayWriteBeside = (file: string): boolean => {
+  try {
+    accessSync(dirname(file), constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 const start = async (given: Arguments): Promise<number> => {
   const configuration = configurationOf(given);
   if (configuration === undefined) return 2;
@@ -50,12 +59,16 @@ const start = async (given: Arguments): Promise<number> => {
     say(`the pages are not built: ${pages} has no index.html (./scripts/start builds them)`);
     return 1;
   }
+  const readyFile = given.flags.get("ready-file");
+  if (readyFile !== undefined && !mayWriteBeside(resolve(readyFile))) {
+    say(`--ready-file ${readyFile}: no permission to write there, or no such folder`);
+    return 1;
+  }
   const parts = settings["start.parts"].filter(
     (part): part is PartName => part === "xmpp" || part === "focus" || part === "gateway" || part === "bridge",
   );
   const box = await prepareBox(settings, dataFolderOf(given), parts);
   const { supervise } = await import("./supervisor.ts");
-  const readyFile = given.flags.get("ready-file");
   return supervise({
     box,
     staticFolder: pages,

@@ -297,6 +297,11 @@ describe("what is wrong is said in one line", () => {
     expect([code, said.includes("./scripts/start builds them")]).toEqual([1, true]);
   });
 
+  test("a ready file that cannot be written", async () => {
+    const { code, said } = await start("--ready-file", join(scratch, "no", "such", "folder", "ready.json"));
+    expect([code, said.trim().split("\n").length, said.includes("--ready-file")]).toEqual([1, 1, true]);
+  });
+
   test("a bridge alone without a password", async () => {
     const { code, said } = await outcome([
       "bridge",

@@ -240,7 +240,14 @@ export const supervise = async (options: SupervisorOptions): Promise<number> => 
       control === undefined ? undefined : processOf(control),
       [...running].filter(([id]) => id !== "control").map(([, child]) => processOf(child)),
     );
-    if (options.readyFile !== undefined) writeFileSafely(options.readyFile, `${JSON.stringify(content, null, 2)}\n`);
+    if (options.readyFile !== undefined) {
+      try {
+        writeFileSafely(options.readyFile, `${JSON.stringify(content, null, 2)}\n`);
+      } catch (error) {
+        // The meetings go on without it.
+        options.say(`${options.readyFile}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
     return content;
   };
 
