@@ -293,8 +293,8 @@ describe("hostile input", () => {
         const encoding = Math.floor(random() * 2);
         const sequence =
           ((sequences[encoding] as number) + (random() < 0.01 ? 20_000 : Math.floor(random() * 4))) & 0xffff;
-        sequences[encoding] = sequence;
-        if (random() < 0.7)
+        if (random() < 0.7) {
+          sequences[encoding] = sequence;
           a.send({
             ssrc: 101 + encoding,
             sequence,
@@ -304,7 +304,7 @@ describe("hostile input", () => {
             ...(random() < 0.3 ? { descriptor: rubbish.slice(0, 20) } : {}),
             ...(random() < 0.2 ? { padding: 1 + Math.floor(random() * 30) } : {}),
           });
-        else {
+        } else {
           // A compound of one packet with a plausible type and rubbish behind it, about SSRCs that exist.
           const compound = new Uint8Array(8 + ((rubbish.length + 3) & ~3));
           compound.set(rubbish, 8);
