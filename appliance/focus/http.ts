@@ -44,6 +44,7 @@ export async function startHttp(
   const app = new Elysia({ serve: { maxRequestBodySize: MAX_BODY, reusePort: false } }) // Elysia shares ports unless told not to
     .onError(({ code }) => empty(code === "NOT_FOUND" ? 404 : 400))
     .onParse(() => null) // bodies are read by readJson
+    .onBeforeHandle(({ path, headers }) => (administrative(path) && fromPage(headers) ? empty(403) : undefined))
     .get("/about/health", () => {
       const fault = focus.health();
       return fault === undefined ? text(200, "OK") : text(503, fault);
@@ -135,6 +136,12 @@ export async function startHttp(
     },
   };
 }
+
+const administrative = (path: string): boolean => /^\/(drain|pin|move-endpoints)(\/|$)/.test(path);
+
+/** Sent by a browser for some page: a page that somebody on this machine has open must not administer the focus on the loopback. */
+const fromPage = (headers: Readonly<Record<string, string | undefined>>): boolean =>
+  headers["origin"] !== undefined || !["none", undefined].includes(headers["sec-fetch-site"]);
 
 const reply = (answer: { readonly status: number; readonly body: unknown }): Response =>
   typeof answer.body === "string" ? text(answer.status, answer.body) : json(answer.body, answer.status);

@@ -316,6 +316,12 @@ describe("the focus at a plain Prosody", () => {
     expect((await post("/drain/enable", {})).status).toBe(200);
     expect(await (await http("/drain")).json()).toEqual({ drain: true });
     await post("/drain/disable", {});
+    for (const headers of [{ origin: "https://evil.test" }, { "sec-fetch-site": "cross-site" }]) {
+      expect((await http("/drain/enable", { method: "POST", headers })).status).toBe(403);
+      expect((await http("/move-endpoints/move-fraction?bridge=jvb1&fraction=1", { headers })).status).toBe(403);
+      expect((await http("/stats", { headers })).status).toBe(200);
+    }
+    expect(await (await http("/drain")).json()).toEqual({ drain: false });
     const move = (path: string): Promise<Response> => http(`/move-endpoints/${path}`);
     expect(await (await move("move-endpoints?bridge=jvb1&numEndpoints=2")).json()).toEqual({
       movedEndpoints: 0,
