@@ -163,7 +163,12 @@ export class DialogueServer {
   /** A WebSocket that has said nothing yet. */
   websocket(
     query: Record<string, string> = {},
-    extra: { readonly remoteAddress?: string; readonly bearer?: string; readonly region?: string } = {},
+    extra: {
+      readonly remoteAddress?: string;
+      readonly bearer?: string;
+      readonly region?: string;
+      readonly insecure?: boolean;
+    } = {},
   ): Participant {
     const participant = new Participant(this, "websocket");
     this.#participants.set(participant.link, participant);

@@ -203,7 +203,7 @@ export class Bosh {
       polling: POLLING_SECONDS,
       maxpause: MAX_PAUSE_SECONDS,
       ver: "1.6",
-      secure: "true",
+      secure: origin.insecure === true ? "false" : "true",
       "xmlns:xmpp": NS.xbosh,
       "xmpp:version": "1.0",
       "xmpp:restartlogic": "true",

@@ -119,7 +119,12 @@ export class ClientConnections implements StreamServer, BoshServer {
   connectWebSocket(now: Millis, id: LinkId, origin: HttpOrigin): void {
     const framing = new WebSocketFraming(this.clientLimits);
     const receive = (chunk: Chunk): FramingEvent[] => (typeof chunk === "string" ? framing.receive(chunk) : []);
-    this.#connect(now, { link: id, kind: "websocket", framing, secure: true, startTls: false }, receive, origin);
+    this.#connect(
+      now,
+      { link: id, kind: "websocket", framing, secure: origin.insecure !== true, startTls: false },
+      receive,
+      origin,
+    );
   }
 
   arrived(now: Millis, id: LinkId, chunk: Chunk, bytes: number): void {
@@ -316,7 +321,12 @@ export class ClientConnections implements StreamServer, BoshServer {
   opened(now: Millis, link: LinkId, origin: HttpOrigin, framing: Framing): void {
     const receive = (chunk: Chunk): readonly FramingEvent[] =>
       typeof chunk === "string" || chunk instanceof Uint8Array ? [] : chunk;
-    this.#connect(now, { link, kind: "bosh", framing, secure: true, startTls: false }, receive, origin);
+    this.#connect(
+      now,
+      { link, kind: "bosh", framing, secure: origin.insecure !== true, startTls: false },
+      receive,
+      origin,
+    );
   }
 
   events(now: Millis, link: LinkId, events: readonly FramingEvent[], bytes: number): void {

@@ -133,6 +133,18 @@ describe("TCP", () => {
   });
 });
 
+test("over HTTP from the network in clear no password is asked in clear", () => {
+  const box = new DialogueServer();
+  const offered = (insecure: boolean): string => {
+    const peer = box.websocket({}, { insecure });
+    peer.open(TEST_DOMAINS.hidden);
+    return peer.expect("stream:features").toString();
+  };
+  expect(offered(false)).toContain("PLAIN");
+  expect(offered(true)).not.toContain("PLAIN");
+  expect(offered(true)).toContain("SCRAM-SHA-256");
+});
+
 describe("order", () => {
   const later = (participant: Participant, source: string, condition: string): void => {
     participant.raw(source);

@@ -81,6 +81,7 @@ export function listenHttp(settings: HttpSettings, events: HttpEvents): HttpList
           ? plainAddress(forwarded)
           : peer,
       query,
+      ...(trusted ? {} : { insecure: true }),
       ...(authorization !== undefined ? { bearer: authorization } : {}),
       ...(region !== null && region.length <= 64 ? { region } : {}),
     };

@@ -131,7 +131,7 @@ export class OutboundStream extends ServerStream {
   protected onElement(now: Millis, element: Element): void {
     if (element.getName() === "features" && element.getNS() === NS.stream) this.#features(now, element);
     else if (element.getName() === "error" && element.getNS() === NS.stream) {
-      this.federated.count(`s2s-peer-${element.getChildElements()[0]?.getName() ?? "error"}`);
+      this.federated.count("s2s-peer-error");
       this.#giveUp(now, { condition: "remote-server-not-found" });
       this.finish(now);
     } else if (is(element, "proceed", NS.tls) && !this.tls) this.federated.startTls(this.link, "client", this.remote);

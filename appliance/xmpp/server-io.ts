@@ -19,6 +19,8 @@ export interface HttpOrigin {
   readonly bearer?: string;
   /** Region by the configured header. */
   readonly region?: string;
+  /** The peer came from the network in clear, not through a proxy of ours that ends TLS: no password may be asked in clear. */
+  readonly insecure?: boolean;
 }
 
 export interface ChannelBindingData {
