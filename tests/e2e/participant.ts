@@ -38,6 +38,17 @@ export class Participant {
     return person;
   }
 
+  /** Joins with something changed in the page before any of its scripts run. */
+  static async opened(browser: Browser, url: string, name: string, before: () => void): Promise<Participant> {
+    const { page, context, errors } = await openPage(browser);
+    await page.setViewport({ width: 800, height: 480 });
+    await page.evaluateOnNewDocument(before);
+    const person = new Participant(name, page, context, errors);
+    await page.goto(url, { waitUntil: "load" });
+    await person.enter();
+    return person;
+  }
+
   /** Fills the form in and joins. */
   async enter(wait = true): Promise<void> {
     const field = await this.page.waitForSelector("#name", { timeout: 20_000 });
@@ -167,6 +178,45 @@ export class Participant {
     if (field === null) throw new Error("no field for a message");
     await field.type(text);
     await field.press("Enter");
+  }
+
+  /** Opens the menu behind "More" and takes one of its entries. */
+  async menu(entry: string): Promise<void> {
+    await this.press("More", "#controls");
+    await this.press(entry, "[popover]");
+  }
+
+  /** Flips the switch with that label in the open dialog. */
+  async flip(label: string): Promise<void> {
+    await until(`a switch "${label}" at ${this.name}`, 10_000, () =>
+      this.page.evaluate((wanted: string) => {
+        const found = [...document.querySelectorAll("dialog label")].find((each) =>
+          (each.textContent ?? "").trim().startsWith(wanted),
+        );
+        const input = found?.querySelector("input");
+        if (!(input instanceof HTMLInputElement)) return false;
+        input.click();
+        return true;
+      }, label),
+    );
+  }
+
+  /** Types into the field with that id. */
+  async fill(id: string, text: string): Promise<void> {
+    const field = await this.page.waitForSelector(`#${id}`, { visible: true, timeout: 10_000 });
+    if (field === null) throw new Error(`no field ${id}`);
+    await field.click({ count: 3 });
+    await field.type(text);
+  }
+
+  /** Waits until that text is shown somewhere. */
+  async sees(text: string, timeoutMs = 15_000): Promise<void> {
+    await until(
+      `${this.name} to see "${text}"`,
+      timeoutMs,
+      () => this.page.evaluate((wanted: string) => document.body.innerText.includes(wanted), text).catch(() => false),
+      () => this.page.evaluate(() => document.body.innerText.slice(0, 2_000)),
+    );
   }
 
   /** Mutes somebody's microphone from the list of people. */

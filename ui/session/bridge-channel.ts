@@ -16,6 +16,8 @@ export interface BridgeChannelEvents {
 }
 
 const QUEUE_LIMIT = 50;
+/** `WebSocket.OPEN`, by number: where a browser takes WebSockets away, its constants are gone too. */
+const OPEN = 1;
 const MAX_WAIT_MS = 60_000;
 
 export class BridgeChannel {
