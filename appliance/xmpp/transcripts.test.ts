@@ -123,3 +123,27 @@ describe("ws-raw-framing-sasl-sm-edges", () => {
     if (scenario.lines.some(isMessage) || scenario.lines.some(({ text }) => text.includes("subprotocol xmpp")))
       test(scenario.title, () => play(scenario));
 });
+
+describe("how Smack's services log in (xmpp-jvb, xmpp-jicofo)", () => {
+  for (const scenario of scenarios("smack-logins.txt"))
+    test(scenario.title, () => {
+      const box = new DialogueServer();
+      const comparison = new Comparison();
+      const service = box.tcp();
+      service.startTls();
+      service.loginPlain(scenario.title, "secret", "auth.meet.test");
+      for (const { kind, text } of scenario.lines) {
+        if (kind === "C>S") {
+          service.expectNothing();
+          service.raw(comparison.translate(text));
+          continue;
+        }
+        // What the recorder saw inherits its namespace from the stream.
+        const theirs = parse(`<x xmlns="jabber:client">${text}</x>`)?.getChildElements()[0];
+        const ours = service.oldest();
+        if (theirs === undefined || ours === undefined) throw new Error(`expected ${text}`);
+        comparison.same(theirs, ours, scenario.title);
+      }
+      service.expectNothing();
+    });
+});
