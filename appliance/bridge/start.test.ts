@@ -474,6 +474,21 @@ test("the channel over SCTP: the same messages, without a greeting", async () =>
   }
 }, 20_000);
 
+test("a taken port is a clear refusal, and leaves nothing open", async () => {
+  const environment = { log: silentLogger, metrics: new Metrics() };
+  const at = (port: number | undefined) => ({ host: "127.0.0.1", port: port ?? 0 });
+  const attempts: BridgeConfig[] = [
+    { ...config, colibri: at(bridge.ports["colibri"]) },
+    { ...config, http: at(bridge.ports["bridgeHttp"]) },
+    { ...config, mediaPort: bridge.ports["media"] ?? 0 },
+  ];
+  for (const attempt of attempts)
+    await expect(startBridge(attempt, environment)).rejects.toThrow(/in use|taken|EADDRINUSE/i);
+  // Whoever was refused holds no port: a free one is still to be had.
+  const other = await startBridge(config, environment);
+  await other.stop(500);
+}, 20_000);
+
 describe("the channel", () => {
   test("refusals, replacement, end", () =>
     meeting(async (focus) => {

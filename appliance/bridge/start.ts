@@ -10,7 +10,7 @@ import type { PartEnvironment, RunningPart } from "../part.ts";
 import { XmppSession } from "../xmpp-session.ts";
 import { type InterfaceAddress, plainAddress, readPublicAddress, selectAddresses } from "./addresses.ts";
 import { Bridge } from "./bridge.ts";
-import { startColibriWs } from "./colibri-ws.ts";
+import { type ColibriWs, type ColibriWsEvents, startColibriWs } from "./colibri-ws.ts";
 import type { BridgeAction, RandomBytes, TransportFactory } from "./context.ts";
 import { startBridgeHttp } from "./http.ts";
 import type { Link } from "./link.ts";
@@ -172,7 +172,7 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
     );
   };
 
-  const channels = startColibriWs(config.colibri, config.login.tls, {
+  const channelEvents: ColibriWsEvents = {
     refusal: (path) => bridge.channelRefusal(path),
     newChannel: () => bridge.context.newChannel(),
     opened(channel, path) {
@@ -192,7 +192,15 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
       done();
     },
     dropped: (reason) => bridge.context.counters.drop(reason),
-  });
+  };
+  let channels: ColibriWs;
+  try {
+    channels = startColibriWs(config.colibri, config.login.tls, channelEvents);
+  } catch (error) {
+    await loop.stop(); // the port is taken
+    transports.stop();
+    throw error;
+  }
 
   const taps = new Taps({
     opened(tap, address, port) {
