@@ -14,6 +14,8 @@ import { ADDRESS_BYTES } from "./outbox.ts";
 
 /** Of packet history: little, its pages stay in use for good. */
 const LOG_BYTES = 256 * 1024;
+/** Time between two rounds, as the loop sees it. */
+export const ROUND_MS = 20;
 const PEOPLE = 6;
 const FRAME_PACKETS = 4;
 const AUDIO = 111;
@@ -143,50 +145,78 @@ class Speaker {
   }
 }
 
-/** Forwards until the budget is spent; answers how many packets went out. `clock`: ms with a fraction; `roundMs`: time that the loop sees pass in each round. */
+/** A made-up meeting, kept so that it can be gone on with. Nothing of it may be alive once a real endpoint is: it uses the loop's own memory. */
+export class WarmUp {
+  readonly #loop: MediaLoop;
+  readonly #speakers: readonly Speaker[];
+  readonly #bytes: Uint8Array;
+  #now: number;
+
+  constructor(memory: PacketMemory, provider: SrtpProvider, profile: SrtpProfile, nowMs: number) {
+    this.#loop = new MediaLoop({
+      memory,
+      drain: () => {},
+      emit: () => {},
+      random: () => 0.5,
+      provider: () => provider,
+      logBytes: LOG_BYTES,
+    });
+    this.#loop.sockets([4]);
+    this.#now = nowMs;
+    this.#loop.apply(nowMs, [
+      { type: "conference", conference: 0, loudest: 3, feedbackSsrcs: { audio: 1, video: 2 } },
+      ...Array.from({ length: PEOPLE }, (_, person) => commands(person, profile)).flat(),
+    ]);
+    this.#speakers = Array.from({ length: PEOPLE }, (_, person) => new Speaker(memory, provider, profile, person));
+    this.#bytes = memory.bytes;
+  }
+
+  /** Packets that went out so far. */
+  get sent(): number {
+    return this.#loop.state.packetsSent;
+  }
+
+  /** Forwards until the budget is spent. `clock`: ms with a fraction; `roundMs`: time that the loop sees pass in each round. */
+  run(budgetMs: number, clock: () => number, roundMs: number): void {
+    const loop = this.#loop;
+    const begin = clock();
+    // Written again each time: between two slices the real loop receives into the same places.
+    for (let person = 0; person < PEOPLE; person++)
+      writeAddress(this.#bytes, Layout.receiveAddresses + person * ADDRESS_BYTES, 4, "127.0.0.1", 1000 + person);
+    // Time as the loop sees it runs as in a meeting, whatever the clock says.
+    while (clock() - begin < budgetMs) {
+      this.#now += roundMs;
+      for (let person = 0; person < PEOPLE; person++) {
+        const speaker = this.#speakers[person] as Speaker;
+        const from = Layout.receiveAddresses + person * ADDRESS_BYTES;
+        for (let packet = 0; packet <= FRAME_PACKETS; packet++) {
+          const at = Layout.slots + ((person * 8 + packet) % RECEIVE_SLOTS) * SLOT_BYTES;
+          const length = packet === FRAME_PACKETS ? speaker.audio(at) : speaker.video(at, packet);
+          loop.receive(this.#now, 0, at, length, from);
+        }
+        loop.endBatch(this.#now);
+      }
+      if (this.#now >= loop.nextTick) loop.tick(this.#now);
+    }
+  }
+
+  close(): void {
+    this.#loop.apply(this.#now, [{ type: "remove-conference", conference: 0 }]);
+    for (const speaker of this.#speakers) speaker.close();
+  }
+}
+
+/** One whole warm-up; answers how many packets went out. */
 export function warmUp(
   memory: PacketMemory,
   provider: SrtpProvider,
   profile: SrtpProfile,
   budgetMs: number,
   clock: () => number,
-  roundMs = 20,
+  roundMs = ROUND_MS,
 ): number {
-  const loop = new MediaLoop({
-    memory,
-    drain: () => {},
-    emit: () => {},
-    random: () => 0.5,
-    provider: () => provider,
-    logBytes: LOG_BYTES,
-  });
-  loop.sockets([4]);
-  const begin = clock();
-  loop.apply(begin, [
-    { type: "conference", conference: 0, loudest: 3, feedbackSsrcs: { audio: 1, video: 2 } },
-    ...Array.from({ length: PEOPLE }, (_, person) => commands(person, profile)).flat(),
-  ]);
-  const speakers = Array.from({ length: PEOPLE }, (_, person) => new Speaker(memory, provider, profile, person));
-  for (let person = 0; person < PEOPLE; person++)
-    writeAddress(memory.bytes, Layout.receiveAddresses + person * ADDRESS_BYTES, 4, "127.0.0.1", 1000 + person);
-  // Time as the loop sees it runs as in a meeting, whatever the clock says.
-  let now = begin;
-  while (clock() - begin < budgetMs) {
-    now += roundMs;
-    for (let person = 0; person < PEOPLE; person++) {
-      const speaker = speakers[person] as Speaker;
-      const from = Layout.receiveAddresses + person * ADDRESS_BYTES;
-      for (let packet = 0; packet <= FRAME_PACKETS; packet++) {
-        const at = Layout.slots + ((person * 8 + packet) % RECEIVE_SLOTS) * SLOT_BYTES;
-        const length = packet === FRAME_PACKETS ? speaker.audio(at) : speaker.video(at, packet);
-        loop.receive(now, 0, at, length, from);
-      }
-      loop.endBatch(now);
-    }
-    if (now >= loop.nextTick) loop.tick(now);
-  }
-  const sent = loop.state.packetsSent;
-  loop.apply(now, [{ type: "remove-conference", conference: 0 }]);
-  for (const speaker of speakers) speaker.close();
-  return sent;
+  const warming = new WarmUp(memory, provider, profile, clock());
+  warming.run(budgetMs, clock, roundMs);
+  warming.close();
+  return warming.sent;
 }

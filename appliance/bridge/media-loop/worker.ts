@@ -24,7 +24,7 @@ import { Drop } from "./drop-reason.ts";
 import { KERNEL_CONTEXTS, Layout, MAX_DATAGRAM, MEMORY_PAGES, RECEIVE_SLOTS, SLOT_BYTES } from "./layout.ts";
 import { MediaLoop } from "./media-loop.ts";
 import { ADDRESS_BYTES } from "./outbox.ts";
-import { warmUp } from "./warm-up.ts";
+import { ROUND_MS, WarmUp, warmUp } from "./warm-up.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "./worker-messages.ts";
 
 declare const self: {
@@ -40,8 +40,11 @@ const ROUNDS = 16;
 const PORT_ATTEMPTS = 20;
 const MAX_SOCKETS = 30;
 const NAME_LENGTH = 28;
-/** Spent at start on made-up packets with the cheaper profile; half of it with the other. */
-const WARM_UP_MS = 150;
+/** Spent on made-up packets before anything is served; half of it on the dearer profile. */
+const FIRST_WARM_UP_MS = 60;
+/** Spent on them later, in slices, while nobody is here: the compiler is done after some million packets, not before. */
+const LATER_WARM_UP_MS = 1500;
+const WARM_UP_SLICE_MS = 3;
 
 /** Never grown, reachable for good: its address is in the hands of the kernel and the ciphers. */
 const fixed = { memory: new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES }) };
@@ -61,6 +64,8 @@ let wakeFd = -1;
 let loop: MediaLoop;
 let sender: DatagramSender;
 let stopping = false;
+let warming: WarmUp | undefined;
+let warmUpLeft = LATER_WARM_UP_MS;
 
 function pointer(word: number, offset: number): void {
   words[word] = (base + offset) % 4_294_967_296;
@@ -168,9 +173,13 @@ function start(options: WorkerOptions): void {
   const { providers, missing } = srtpProviders(memory, { at: Layout.kernel, contexts: KERNEL_CONTEXTS });
   if (providers.length === 0) throw new Error(`no SRTP provider runs here: ${JSON.stringify(missing)}`);
   const choices = chooseProviders(memory, providers, Layout.scratch, () => performance.now(), options.srtpProvider);
-  const order = profileOrder(choices);
-  for (const [index, profile] of order.entries())
-    warmUp(memory, choices[profile].provider, profile, WARM_UP_MS / (index + 1), () => performance.now());
+  const [cheapest, other] = profileOrder(choices);
+  if (other !== undefined)
+    warmUp(memory, choices[other].provider, other, FIRST_WARM_UP_MS / 2, () => performance.now());
+  if (cheapest !== undefined) {
+    warming = new WarmUp(memory, choices[cheapest].provider, cheapest, performance.now());
+    warming.run(FIRST_WARM_UP_MS, () => performance.now(), ROUND_MS);
+  }
   sender = new DatagramSender(
     memory,
     sockets.map(({ fd }) => fd),
@@ -216,7 +225,12 @@ function turn(): void {
   const busy = now - busySince;
   busyMs += busy;
   if (busy > loop.longestTurnMs) loop.longestTurnMs = busy;
-  const wait = loop.nextTick === Number.POSITIVE_INFINITY ? -1 : Math.max(0, Math.ceil(loop.nextTick - now));
+  const wait =
+    warming !== undefined
+      ? 0
+      : loop.nextTick === Number.POSITIVE_INFINITY
+        ? -1
+        : Math.max(0, Math.ceil(loop.nextTick - now));
   libc.poll(at(Layout.poll), sockets.length + 1, wait);
   now = performance.now();
   busySince = now;
@@ -230,7 +244,22 @@ function turn(): void {
     if (halves[(Layout.poll + (index + 1) * POLLFD_BYTES + 6) >> 1] !== 0 && (sockets[index] as UdpSocket).fd >= 0)
       receive(now, index);
   if (now >= loop.nextTick) loop.tick(now);
+  if (warming !== undefined) warmFurther();
   setImmediate(turn);
+}
+
+/** One slice of the made-up meeting; it ends when its time is spent. */
+function warmFurther(): void {
+  warming?.run(WARM_UP_SLICE_MS, () => performance.now(), ROUND_MS);
+  warmUpLeft -= WARM_UP_SLICE_MS;
+  if (warmUpLeft <= 0) endWarmUp();
+  busySince = performance.now(); // no load of ours
+}
+
+/** Before the first real endpoint: the made-up ones use the same memory. */
+function endWarmUp(): void {
+  warming?.close();
+  warming = undefined;
 }
 
 function receive(now: number, index: number): void {
@@ -261,6 +290,7 @@ function receive(now: number, index: number): void {
 }
 
 function apply(commands: readonly MediaCommand[]): void {
+  if (commands.some((command) => command.type === "add-endpoint" || command.type === "stop")) endWarmUp();
   loop.apply(performance.now(), commands);
   loop.flush();
   for (const command of commands) {

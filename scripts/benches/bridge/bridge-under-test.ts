@@ -5,6 +5,8 @@
 import { startMediaLoop } from "../../../appliance/bridge/media-loop/start.ts";
 import { commandsFor, type Load } from "./participants.ts";
 
+const WARM_UP_MS = 2500;
+
 const load = JSON.parse(process.argv[2] ?? "{}") as Load;
 const ports = JSON.parse(process.argv[3] ?? "[]") as number[];
 const segmenting = process.argv[4] !== "plain";
@@ -18,6 +20,8 @@ const loop = startMediaLoop({ addresses: ["127.0.0.1"], port: 0, srtpProvider: "
   }
 });
 const ready = await loop.ready;
+// A box stands idle before a meeting: the loop uses that to have its code compiled (media-loop/warm-up.ts).
+await Bun.sleep(WARM_UP_MS);
 loop.send(commandsFor(load, ports));
 process.stdout.write(`${JSON.stringify({ port: ready.sockets[0]?.port, providers: ready.providers })}\n`);
 for await (const line of console) if (line === "report") loop.send([{ type: "report" }]);
