@@ -17,6 +17,8 @@ import type { Section } from "./section.ts";
 const HERE = import.meta.dirname;
 const SUBJECT_CPU = "0";
 const LOAD_CPU = "1";
+/** Share of packets that may go missing. */
+const MOST_LOST = 0.01;
 
 interface Measured {
   readonly cpuMicrosPerPacket: number;
@@ -218,7 +220,11 @@ async function one(say: (line: string) => void, program: string, load: Load, sec
   );
   const bridge = medianRun(measured.bridge);
   const ratioToFloor = bridge.cpuMicrosPerPacket / floor;
-  say(`  ratio to the floor   ${ratioToFloor.toFixed(2)}`);
+  // CPU per packet means the same only at the same load: where packets were lost on the way, the machine was too busy with other things.
+  const comparable = Object.values(measured).every((results) => medianRun(results).lost < MOST_LOST);
+  say(
+    `  ratio to the floor   ${ratioToFloor.toFixed(2)}${comparable ? "" : "   NOT COMPARABLE: the load did not get through"}`,
+  );
   return {
     load: name,
     profile: load.profile,
@@ -226,6 +232,7 @@ async function one(say: (line: string) => void, program: string, load: Load, sec
     cpuMicrosPerPacket: bridge.cpuMicrosPerPacket,
     floorMicrosPerPacket: floor,
     ratioToFloor,
+    comparable,
     delayMs: bridge.delayMs,
     lost: bridge.lost,
     memoryMb: bridge.memoryMb,
@@ -260,6 +267,7 @@ export const bridgeSection: Section = {
         cpuMicrosPerPacket: first?.cpuMicrosPerPacket,
         floorMicrosPerPacket: first?.floorMicrosPerPacket,
         ratioToFloor: first?.ratioToFloor,
+        comparable: first?.comparable,
         loads: results,
       };
     } finally {
