@@ -223,20 +223,20 @@ describe("the bridge channel over SCTP", () => {
     browser.end();
   }, 20_000);
 
-  test("property: 20 000 mutated packets (seed 9) reject nothing unhandled; the association lives or ends", async () => {
+  test("property: 4000 mutated packets (seed 9) reject nothing unhandled; the association lives or ends", async () => {
     const random = seededRandom(9);
     const browser = new Browser();
     await browser.open();
     browser.association.send(1, 51, Buffer.alloc(5000, 65));
     await browser.until(() => browser.events.some((event) => event[0] === "message"));
     const origins = browser.packets.slice();
-    for (let n = 0; n < 20_000; n++) {
+    for (let n = 0; n < 4_000; n++) {
       const bytes = (origins[n % origins.length] as Uint8Array).slice();
       for (let change = 1 + Math.floor(random() * 4); change > 0; change--)
         bytes[12 + Math.floor(random() * Math.max(1, Math.min(40, bytes.length - 12)))] = Math.floor(random() * 256);
       // werift checks the sum: make it right again, as a hostile peer would.
       browser.channel.handlePacket(random() < 0.7 ? withChecksum(bytes) : bytes);
-      if (n % 500 === 0) await new Promise(setImmediate);
+      if (n % 100 === 0) await new Promise(setImmediate);
     }
     await new Promise(setImmediate);
     expect(browser.dropped.includes("sctp-malformed") || browser.events.includes("closed")).toBe(true);

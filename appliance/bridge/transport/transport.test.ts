@@ -368,14 +368,14 @@ test("200 transports made and closed leave memory where it was", () => {
     pair.client.transport.close();
   };
   for (let n = 0; n < 50; n++) once(n);
-  // The best of three rounds: other tests' garbage comes and goes, a leak of 100 KB a pair is in each round.
+  // The best of four rounds: other tests' garbage comes and goes, a leak of 100 KB a pair is in each round.
   let least = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 4; round++) {
     Bun.gc(true);
     const before = process.memoryUsage.rss();
-    for (let n = 0; n < 70; n++) once(n);
+    for (let n = 0; n < 60; n++) once(n);
     Bun.gc(true);
     least = Math.min(least, process.memoryUsage.rss() - before);
   }
-  expect(least).toBeLessThan(4_000_000);
+  expect(least).toBeLessThan(5_000_000);
 });
