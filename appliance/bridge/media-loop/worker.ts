@@ -17,7 +17,7 @@ import {
 } from "../native/libc.ts";
 import { IOVEC_BYTES, MMSGHDR_BYTES, POLLFD_BYTES } from "../native/libc-layout.ts";
 import type { PacketMemory } from "../transport/srtp.ts";
-import { chooseProviders, profileOrder, srtpProviders } from "../transport/srtp-providers.ts";
+import { chooseAmongAll, profileOrder } from "../transport/srtp-providers.ts";
 import { writeAddress } from "./addresses.ts";
 import { DatagramSender } from "./datagram-sender.ts";
 import { Drop } from "./drop-reason.ts";
@@ -40,10 +40,13 @@ const ROUNDS = 16;
 const PORT_ATTEMPTS = 20;
 const MAX_SOCKETS = 30;
 const NAME_LENGTH = 28;
-/** Spent on made-up packets before anything is served; half of it on the dearer profile. */
-const FIRST_WARM_UP_MS = 60;
-/** Spent on them later, in slices, while nobody is here: the compiler is done after some million packets, not before. */
-const LATER_WARM_UP_MS = 1500;
+/**
+ * Spent on made-up packets before anything is served; half of it on the dearer profile. None: what the compiler keeps of it costs an idle box ten
+ * megabytes, more than its budget of 120 MB leaves (design.md 7), and a first meeting warms the loop by itself.
+ */
+const FIRST_WARM_UP_MS = 0;
+/** Spent on them later, in slices, while nobody is here: the compiler is done after some million packets, not before. None, for the same reason. */
+const LATER_WARM_UP_MS = 0;
 const WARM_UP_SLICE_MS = 3;
 
 /** Never grown, reachable for good: its address is in the hands of the kernel and the ciphers. */
@@ -170,9 +173,8 @@ function start(options: WorkerOptions): void {
   sockets = opened.map(({ socket }) => socket);
   families = opened.map(({ description }) => description.family);
   addresses = opened.map(({ description }) => description.address);
-  const { providers, missing } = srtpProviders(memory, { at: Layout.kernel, contexts: KERNEL_CONTEXTS });
-  if (providers.length === 0) throw new Error(`no SRTP provider runs here: ${JSON.stringify(missing)}`);
-  const choices = chooseProviders(memory, providers, Layout.scratch, () => performance.now(), options.srtpProvider);
+  const region = { at: Layout.kernel, contexts: KERNEL_CONTEXTS };
+  const choices = chooseAmongAll(memory, region, Layout.scratch, () => performance.now(), options.srtpProvider);
   const [cheapest, other] = profileOrder(choices);
   if (other !== undefined)
     warmUp(memory, choices[other].provider, other, FIRST_WARM_UP_MS / 2, () => performance.now());

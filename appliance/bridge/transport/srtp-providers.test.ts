@@ -3,6 +3,8 @@ import { describe, expect, test } from "bun:test";
 import type { SrtpProfile } from "../media-commands.ts";
 import type { PacketMemory, SrtpProvider, SrtpProviderName } from "./srtp.ts";
 import {
+  CERTAIN_MICROS,
+  chooseAmongAll,
   chooseProviders,
   KERNEL_TABLE_BYTES,
   kernelRegionBytes,
@@ -87,4 +89,35 @@ test("this machine runs all of them, and what is measured is a packet that was p
   let ticks = 0;
   const choices = chooseProviders(memory, providers, KERNEL_TABLE_BYTES, () => (ticks += 1));
   expect(choices.AEAD_AES_128_GCM.measured.length).toBe(4);
+});
+
+describe("choosing among all that run here", () => {
+  const region = { at: 131_072, contexts: CONTEXTS };
+  /** A clock that shows each measured packet as `micros`: it moves by a round of 50 packets at every second look. */
+  const steady = (micros: number) => {
+    let looks = 0;
+    let now = 0;
+    return (): number => {
+      looks++;
+      if (looks % 2 === 0) now += (micros * 50) / 1000;
+      return now;
+    };
+  };
+  test("a libcrypto that wins beyond doubt spares the measurement of the others", () => {
+    const choices = chooseAmongAll(memory, region, KERNEL_TABLE_BYTES, steady(CERTAIN_MICROS / 2));
+    expect(choices.AEAD_AES_128_GCM.measured.map(({ name }) => name)).toEqual(["libcrypto"]);
+  });
+  test("one without the processor's help is measured beside the others", () => {
+    const choices = chooseAmongAll(memory, region, KERNEL_TABLE_BYTES, steady(CERTAIN_MICROS * 3));
+    expect(choices.AEAD_AES_128_GCM.measured.map(({ name }) => name).sort()).toEqual([
+      "libcrypto",
+      "node",
+      "scalar",
+      "vector",
+    ]);
+  });
+  test("a pinned one is taken", () => {
+    const choices = chooseAmongAll(memory, region, KERNEL_TABLE_BYTES, steady(1), "scalar");
+    expect(choices.AES128_CM_HMAC_SHA1_80.provider.name).toBe("scalar");
+  });
 });
