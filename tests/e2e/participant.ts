@@ -51,7 +51,7 @@ export class Participant {
 
   /** Fills the form in and joins. */
   async enter(wait = true): Promise<void> {
-    const field = await this.page.waitForSelector("#name", { timeout: 20_000 });
+    const field = await this.page.waitForSelector("#name", { timeout: 60_000 });
     if (field === null) throw new Error("no name field");
     await this.page.evaluate(() => {
       const input = document.querySelector<HTMLInputElement>("#name");
@@ -65,7 +65,7 @@ export class Participant {
     if (wait) await this.untilJoined();
   }
 
-  async untilJoined(timeoutMs = 30_000): Promise<Summary> {
+  async untilJoined(timeoutMs = 45_000): Promise<Summary> {
     return this.until(
       "to be in the meeting",
       (summary) => summary.page === "meeting" && summary.endpoint !== "",
