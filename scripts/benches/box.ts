@@ -20,7 +20,9 @@ const childrenOf = (pid: number): number[] => {
     try {
       const parent = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${name}/status`, "utf8"))?.[1] ?? "0");
       if (parent === pid) found.push(Number(name), ...childrenOf(Number(name)));
-    } catch {}
+    } catch {
+      // it ended while we looked: no child of anybody
+    }
   }
   return found;
 };

@@ -17,14 +17,13 @@ import {
 } from "../native/libc.ts";
 import { IOVEC_BYTES, MMSGHDR_BYTES, POLLFD_BYTES } from "../native/libc-layout.ts";
 import type { PacketMemory } from "../transport/srtp.ts";
-import { chooseAmongAll, profileOrder } from "../transport/srtp-providers.ts";
+import { chooseAmongAll } from "../transport/srtp-providers.ts";
 import { writeAddress } from "./addresses.ts";
 import { DatagramSender } from "./datagram-sender.ts";
 import { Drop } from "./drop-reason.ts";
 import { KERNEL_CONTEXTS, Layout, MAX_DATAGRAM, MEMORY_PAGES, RECEIVE_SLOTS, SLOT_BYTES } from "./layout.ts";
 import { MediaLoop } from "./media-loop.ts";
 import { ADDRESS_BYTES } from "./outbox.ts";
-import { ROUND_MS, WarmUp, warmUp } from "./warm-up.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "./worker-messages.ts";
 
 declare const self: {
@@ -40,14 +39,6 @@ const ROUNDS = 16;
 const PORT_ATTEMPTS = 20;
 const MAX_SOCKETS = 30;
 const NAME_LENGTH = 28;
-/**
- * Spent on made-up packets before anything is served; half of it on the dearer profile. None: what the compiler keeps of it costs an idle box ten
- * megabytes, more than its budget of 120 MB leaves (design.md 7), and a first meeting warms the loop by itself.
- */
-const FIRST_WARM_UP_MS = 0;
-/** Spent on them later, in slices, while nobody is here: the compiler is done after some million packets, not before. None, for the same reason. */
-const LATER_WARM_UP_MS = 0;
-const WARM_UP_SLICE_MS = 3;
 
 /** Never grown, reachable for good: its address is in the hands of the kernel and the ciphers. */
 const fixed = { memory: new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES }) };
@@ -67,8 +58,6 @@ let wakeFd = -1;
 let loop: MediaLoop;
 let sender: DatagramSender;
 let stopping = false;
-let warming: WarmUp | undefined;
-let warmUpLeft = LATER_WARM_UP_MS;
 
 function pointer(word: number, offset: number): void {
   words[word] = (base + offset) % 4_294_967_296;
@@ -175,13 +164,6 @@ function start(options: WorkerOptions): void {
   addresses = opened.map(({ description }) => description.address);
   const region = { at: Layout.kernel, contexts: KERNEL_CONTEXTS };
   const choices = chooseAmongAll(memory, region, Layout.scratch, () => performance.now(), options.srtpProvider);
-  const [cheapest, other] = profileOrder(choices);
-  if (other !== undefined)
-    warmUp(memory, choices[other].provider, other, FIRST_WARM_UP_MS / 2, () => performance.now());
-  if (cheapest !== undefined) {
-    warming = new WarmUp(memory, choices[cheapest].provider, cheapest, performance.now());
-    warming.run(FIRST_WARM_UP_MS, () => performance.now(), ROUND_MS);
-  }
   sender = new DatagramSender(
     memory,
     sockets.map(({ fd }) => fd),
@@ -227,12 +209,7 @@ function turn(): void {
   const busy = now - busySince;
   busyMs += busy;
   if (busy > loop.longestTurnMs) loop.longestTurnMs = busy;
-  const wait =
-    warming !== undefined
-      ? 0
-      : loop.nextTick === Number.POSITIVE_INFINITY
-        ? -1
-        : Math.max(0, Math.ceil(loop.nextTick - now));
+  const wait = loop.nextTick === Number.POSITIVE_INFINITY ? -1 : Math.max(0, Math.ceil(loop.nextTick - now));
   libc.poll(at(Layout.poll), sockets.length + 1, wait);
   now = performance.now();
   busySince = now;
@@ -246,22 +223,7 @@ function turn(): void {
     if (halves[(Layout.poll + (index + 1) * POLLFD_BYTES + 6) >> 1] !== 0 && (sockets[index] as UdpSocket).fd >= 0)
       receive(now, index);
   if (now >= loop.nextTick) loop.tick(now);
-  if (warming !== undefined) warmFurther();
   setImmediate(turn);
-}
-
-/** One slice of the made-up meeting; it ends when its time is spent. */
-function warmFurther(): void {
-  warming?.run(WARM_UP_SLICE_MS, () => performance.now(), ROUND_MS);
-  warmUpLeft -= WARM_UP_SLICE_MS;
-  if (warmUpLeft <= 0) endWarmUp();
-  busySince = performance.now(); // no load of ours
-}
-
-/** Before the first real endpoint: the made-up ones use the same memory. */
-function endWarmUp(): void {
-  warming?.close();
-  warming = undefined;
 }
 
 function receive(now: number, index: number): void {
@@ -292,7 +254,6 @@ function receive(now: number, index: number): void {
 }
 
 function apply(commands: readonly MediaCommand[]): void {
-  if (commands.some((command) => command.type === "add-endpoint" || command.type === "stop")) endWarmUp();
   loop.apply(performance.now(), commands);
   loop.flush();
   for (const command of commands) {
