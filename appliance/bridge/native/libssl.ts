@@ -50,6 +50,8 @@ const SSL_SYMBOLS = {
   SSL_get_error: { args: ["ptr", "i32"], returns: "i32" },
   SSL_get_selected_srtp_profile: { args: ["ptr"], returns: "ptr" },
   SSL_get1_peer_certificate: { args: ["ptr"], returns: "ptr" },
+  SSL_get_current_cipher: { args: ["ptr"], returns: "ptr" },
+  SSL_CIPHER_get_protocol_id: { args: ["ptr"], returns: "u16" },
   SSL_export_keying_material: {
     args: ["ptr", "ptr", "u64", "ptr", "u64", "ptr", "u64", "i32"],
     returns: "i32",
@@ -243,6 +245,12 @@ export class Libssl {
     const profile = this.#ssl.SSL_get_selected_srtp_profile(session.address);
     // struct { const char *name; unsigned long id; }
     return profile === null ? 0 : read.u32(profile, 8);
+  }
+
+  /** Number of the negotiated cipher suite (IANA's registry, 0xc02b and so on); 0: none yet. */
+  cipherSuite(session: SslSession): number {
+    const cipher = this.#ssl.SSL_get_current_cipher(session.address);
+    return cipher === null ? 0 : this.#ssl.SSL_CIPHER_get_protocol_id(cipher);
   }
 
   hasExtendedMasterSecret(session: SslSession): boolean {

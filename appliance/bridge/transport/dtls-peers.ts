@@ -30,13 +30,19 @@ export class RawClient {
 
   constructor(
     certificate: Certificate,
-    options: { readonly certificate: boolean; readonly extendedMasterSecret?: boolean; readonly alpnBytes?: number },
+    options: {
+      readonly certificate: boolean;
+      readonly extendedMasterSecret?: boolean;
+      readonly alpnBytes?: number;
+      /** OpenSSL's name of the one suite that is offered. */
+      readonly suite?: string;
+    },
   ) {
     const ordinary = this.library.newContext({
       certificateDer: certificate.der,
       privateKeyDer: certificate.privateKeyDer,
       srtpProfiles: ["SRTP_AES128_CM_SHA1_80"],
-      cipherList: CIPHERS,
+      cipherList: options.suite ?? CIPHERS,
       groups: "X25519:P-256",
       mtu: 1200,
       firstTimerMicros: 40_000,

@@ -348,6 +348,33 @@ describe("what comes late or is made up", () => {
     theirs.close();
   });
 
+  for (const suite of ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"])
+    test(`protected records too short for their cipher end neither a handshake nor a connection: ${suite}`, () => {
+      const short = Array.from({ length: 26 }, (_, length) =>
+        Uint8Array.from([23, 254, 253, 0, 1, 0, 0, 0, 0, 1, length, 0, length, ...new Array<number>(length).fill(7)]),
+      );
+      const peer = new RawClient(clientCertificate, { certificate: true, suite });
+      const ours = server();
+      for (let to = peer.step(), round = 0; round < 10 && !ours.connected; round++) {
+        for (const bytes of to) {
+          ours.handleDatagram(NOW, bytes);
+          for (const forged of short) ours.handleDatagram(NOW, forged);
+        }
+        to = sends(actions(ours)).flatMap((bytes) => records(bytes).flatMap((record) => peer.step(record)));
+      }
+      expect(ours.connected).toBe(true);
+      expect(peer.library.cipherSuite(peer.session)).toBe(suite.includes("GCM") ? 0xc02b : 0xcca9);
+      for (const bytes of short) ours.handleDatagram(NOW, bytes);
+      expect(others(actions(ours))).toEqual([]);
+      peer.library.write(peer.session, Uint8Array.of(3));
+      ours.handleDatagram(NOW, peer.library.take(peer.session) ?? new Uint8Array());
+      expect(actions(ours)).toEqual([{ type: "data", bytes: Uint8Array.of(3) }]);
+      peer.library.shutdown(peer.session);
+      ours.handleDatagram(NOW, peer.library.take(peer.session) ?? new Uint8Array());
+      expect(others(actions(ours))).toEqual([{ type: "closed" }]);
+      peer.free();
+    });
+
   test("sizes that cannot be are not handed to libssl", () => {
     const ours = server();
     expect(ours.handleDatagram(NOW, new Uint8Array(12).fill(22))).toBe(false);

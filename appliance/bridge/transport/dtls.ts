@@ -28,6 +28,11 @@ const EXPORTER_LABEL = "EXTRACTOR-dtls_srtp";
 const MTU = 1200;
 const RECORD_HEADER_BYTES = 13;
 const MAX_DATAGRAM_BYTES = 8192;
+/** What a protected record carries beside its text: 8 bytes of nonce and 16 of tag (RFC 5288 §3), or the tag alone (RFC 7905 §2). */
+const GCM_OVERHEAD_BYTES = 24;
+const CHACHA_OVERHEAD_BYTES = 16;
+/** RFC 7905 §2: ECDHE-RSA, ECDHE-ECDSA, DHE-RSA with ChaCha20-Poly1305. */
+const CHACHA_SUITES: readonly number[] = [0xcca8, 0xcca9, 0xccaa];
 /** Of one datagram; a flight in one datagram has seven. */
 const MAX_RECORDS = 32;
 const HANDSHAKE_TIMEOUT_MS = 30_000;
@@ -136,6 +141,8 @@ export class DtlsSession {
   readonly #fingerprints: readonly Fingerprint[];
   #session: SslSession | undefined;
   #connected = false;
+  /** Bytes that a protected record has at least. During the handshake only a Finished is protected, which is longer than either. */
+  #overhead = GCM_OVERHEAD_BYTES;
   #retransmitAt: Millis | undefined;
   #giveUpAt: Millis | undefined;
   readonly #actions: DtlsAction[] = [];
@@ -162,9 +169,11 @@ export class DtlsSession {
     // arrives packs both, repetition first.
     for (let at = 0, records = 0; at < bytes.length && records < MAX_RECORDS; records++) {
       const end = recordEnd(bytes, at);
-      this.#library.put(this.#session, bytes.subarray(at, end));
-      this.#step(now);
-      if (this.#session === undefined) break;
+      if (!this.#tooShort(bytes, at, end)) {
+        this.#library.put(this.#session, bytes.subarray(at, end));
+        this.#step(now);
+        if (this.#session === undefined) break;
+      }
       at = end;
     }
     return true;
@@ -208,6 +217,15 @@ export class DtlsSession {
 
   poll(): DtlsAction | undefined {
     return this.#actions.shift();
+  }
+
+  /**
+   * A protected record that cannot hold what its cipher adds is forged, or cut on its way. Some builds of libssl (3.0.19) end the session over it instead of dropping
+   * it, and anybody could send one.
+   */
+  #tooShort(bytes: Uint8Array, at: number, end: number): boolean {
+    const epoch = at + RECORD_HEADER_BYTES <= end ? ((bytes[at + 3] as number) << 8) | (bytes[at + 4] as number) : 0;
+    return epoch > 0 && end - at - RECORD_HEADER_BYTES < this.#overhead;
   }
 
   #step(now: Millis): void {
@@ -259,6 +277,7 @@ export class DtlsSession {
         const { client, server } = splitExportedKeys(profile, material);
         const [receive, send] = this.role === "server" ? [client, server] : [server, client];
         this.#connected = true;
+        if (CHACHA_SUITES.includes(this.#library.cipherSuite(session))) this.#overhead = CHACHA_OVERHEAD_BYTES;
         this.#giveUpAt = undefined;
         this.#actions.push({ type: "connected", profile, receive, send });
       }
