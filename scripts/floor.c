@@ -1,7 +1,8 @@
 /* The floor (design.md 4): what a bridge cannot do without, and nothing else. One unprotect for each packet in; for each receiver a new header with one extension,
  * one protect, one send; batched system calls; libcrypto with kept contexts; nothing held back. Keys and addresses are handed in, nothing is negotiated.
  *
- *   floor gcm|cm gso|plain ROOMS PEOPLE < participants
+ *   floor gcm|cm gso|plain ROOMS PEOPLE LASTN SPEAKERS < participants
+ * Each receives the video of the first LASTN others of its room, and the sound of its first SPEAKERS (all: PEOPLE for both).
  * Each line of standard input is one participant: its port, then as hex the session keys of what it sends and of what it gets: cipher key, authentication key (20
  * bytes; - with GCM), salt. Prints its port and runs until it is killed.
  */
@@ -52,7 +53,7 @@ struct person {
 
 static struct person people[MAX_PEOPLE];
 static int table[HASH];
-static int gcm, gso, rooms, size, sock;
+static int gcm, gso, rooms, size, last_n, speakers, sock;
 static uint8_t slots[BATCH][SLOT];
 static struct mmsghdr in[BATCH], out[MAX_RUNS];
 static struct iovec in_vector[BATCH], out_vector[MAX_RUNS];
@@ -196,9 +197,10 @@ static void packet(uint8_t *p, int length, struct sockaddr_in *source) {
   if (bytes < 0) return;
   if (step > 0) { t->roc = roc; t->highest = seq; t->window = step > 63 ? 1 : t->window << step | 1; }
   else t->window |= 1ull << -step;
-  int room = who / size;
+  int room = who / size, place = who % size;
+  if (!video && place >= speakers) return;
   for (int i = room * size; i < (room + 1) * size; i++) {
-    if (i == who) continue;
+    if (i == who || (video && place - (who > i) >= last_n)) continue;
     struct person *r = &people[i];
     if (r->length + SLOT > OUT_BYTES || runs > MAX_RUNS - 2) flush();
     uint8_t *d = r->out + r->length;
@@ -212,8 +214,8 @@ static void packet(uint8_t *p, int length, struct sockaddr_in *source) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 5) { fprintf(stderr, "floor gcm|cm gso|plain ROOMS PEOPLE < participants\n"); return 2; }
-  gcm = !strcmp(argv[1], "gcm"); gso = !strcmp(argv[2], "gso"); rooms = atoi(argv[3]); size = atoi(argv[4]);
+  if (argc != 7) { fprintf(stderr, "floor gcm|cm gso|plain ROOMS PEOPLE LASTN SPEAKERS < participants\n"); return 2; }
+  gcm = !strcmp(argv[1], "gcm"); gso = !strcmp(argv[2], "gso"); rooms = atoi(argv[3]); size = atoi(argv[4]); last_n = atoi(argv[5]); speakers = atoi(argv[6]);
   if (rooms < 1 || size < 2 || rooms * size > MAX_PEOPLE) return 2;
   for (int i = 0; i < rooms * size; i++) {
     int port;

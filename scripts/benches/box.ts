@@ -66,7 +66,8 @@ export const boxSection: Section = {
   name: "box",
   title: "memory of the whole box (PSS) and its start",
   needs: {},
-  async measure(say) {
+  seconds: () => 45,
+  async measure({ say }) {
     const from = performance.now();
     // Peers and bridge meet on the loopback, so that no interface of the machine matters.
     const box = await Box.start({ toml: '[bridge]\nmedia_addresses = ["127.0.0.1"]\n' });

@@ -7,8 +7,9 @@ import { Box } from "../../tests/e2e/box.ts";
 import { launch, openPage } from "../../tests/e2e/browsers.ts";
 import { Participant } from "../../tests/e2e/participant.ts";
 import { memoryOf, printMemory } from "./box.ts";
-import { median, totalPss } from "./memory.ts";
+import { totalPss } from "./memory.ts";
 import type { Section } from "./section.ts";
+import { median } from "./statistics.ts";
 
 const ROUNDS = 5;
 
@@ -53,7 +54,8 @@ export const joinSection: Section = {
   name: "join",
   title: "click to first remote frame, Chromium",
   needs: { chromium: "chromium" },
-  async measure(say) {
+  seconds: () => 25,
+  async measure({ say }) {
     const box = await Box.start();
     const browser = await launch("chromium");
     try {

@@ -62,7 +62,3 @@ export const totalPss = (processes: readonly ProcessMemory[]): number =>
   processes.reduce((sum, each) => sum + each.pssBytes, 0);
 
 export const megabytes = (bytes: number): string => (bytes / 1_048_576).toFixed(1);
-
-/** The middle one; of an even count the lower of the two in the middle. */
-export const median = (values: readonly number[]): number =>
-  values.toSorted((one, other) => one - other)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;

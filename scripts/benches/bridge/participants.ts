@@ -2,13 +2,41 @@
  * The participants of a measured load, the same for the generator, our bridge and the floor: everything follows from their number.
  */
 import type { MediaCommand, SrtpMaster, SrtpProfile } from "../../../appliance/bridge/media-commands.ts";
+import type { LoadShape } from "../options.ts";
 
-export interface Load {
-  readonly rooms: number;
-  /** People in each room; everybody sends and receives everybody. */
-  readonly people: number;
+/** A shape with all that follows from it. Without `lastN` everybody receives all cameras and voices. */
+export interface Load extends LoadShape {
   readonly profile: SrtpProfile;
+  /** Voices that are forwarded: all, or the loudest three (the bridge's default) where cameras are few. They are the first of each room. */
+  readonly speakers: number;
 }
+
+const LOUDEST = 3;
+
+export const withSpeakers = (load: LoadShape & { readonly profile: SrtpProfile }): Load => ({
+  ...load,
+  speakers: load.lastN === undefined ? load.people : Math.min(LOUDEST, load.people),
+});
+
+/** Place of a participant in its room. */
+export const placeOf = (participant: number, { people }: LoadShape): number => participant % people;
+
+/** Whether the participant at that place sends video: a camera that nobody receives is switched off. */
+export const sendsVideo = (place: number, { lastN, people }: LoadShape): boolean => place <= (lastN ?? people);
+
+/** Whether a receiver is sent the video of a sender, by their places: the first N others. */
+export const getsVideo = (receiver: number, sender: number, { lastN, people }: LoadShape): boolean =>
+  receiver !== sender && sender - (sender > receiver ? 1 : 0) < (lastN ?? people);
+
+/** Others that are sent a participant's voice and picture. */
+export const receiversOf = (place: number, load: Load): { readonly audio: number; readonly video: number } => {
+  let video = 0;
+  for (let receiver = 0; receiver < load.people; receiver++) if (getsVideo(receiver, place, load)) video += 1;
+  return { audio: place < load.speakers ? load.people - 1 : 0, video };
+};
+
+/** RFC 6464, −dBov: a voice, or somebody who is silent. */
+export const levelOf = (place: number, { speakers }: Load): number => (place < speakers ? 30 : 127);
 
 export const AUDIO_PER_SECOND = 50;
 export const FRAMES_PER_SECOND = 30;
@@ -37,14 +65,25 @@ export const masterKey = (participant: number, up: boolean, profile: SrtpProfile
 });
 
 /** Packets that go out for each second of this load. */
-export const packetsOutPerSecond = ({ rooms, people }: Load): number =>
-  rooms * people * (people - 1) * (AUDIO_PER_SECOND + FRAMES_PER_SECOND * PACKETS_PER_FRAME);
+export function packetsOutPerSecond(load: Load): number {
+  let sum = 0;
+  for (let place = 0; place < load.people; place++) {
+    const { audio, video } = receiversOf(place, load);
+    sum += audio * AUDIO_PER_SECOND + video * FRAMES_PER_SECOND * PACKETS_PER_FRAME;
+  }
+  return sum * load.rooms;
+}
 
 /** All that the control side would say to a media loop for this load; `ports`: the participants' own. */
 export function commandsFor(load: Load, ports: readonly number[]): MediaCommand[] {
   const commands: MediaCommand[] = [];
   for (let room = 0; room < load.rooms; room++) {
-    commands.push({ type: "conference", conference: room, loudest: 0, feedbackSsrcs: { audio: 7000, video: 7001 } });
+    commands.push({
+      type: "conference",
+      conference: room,
+      loudest: load.speakers < load.people ? load.speakers : 0,
+      feedbackSsrcs: { audio: 7000, video: 7001 },
+    });
     const members = Array.from({ length: load.people }, (_, index) => room * load.people + index);
     for (const member of members) {
       const path = { socket: 0, address: "127.0.0.1", port: ports[member] as number };
@@ -122,7 +161,7 @@ export function commandsFor(load: Load, ports: readonly number[]): MediaCommand[
         type: "video-targets",
         receiver,
         targets: members
-          .filter((member) => member !== receiver)
+          .filter((member) => getsVideo(placeOf(receiver, load), placeOf(member, load), load))
           .map((member) => ({
             source: member * 2 + 1,
             layer: 7,

@@ -1,0 +1,11 @@
+/**
+ * The sections of `./scripts/bench`, in the order in which they run. Loaded when they are wanted: each brings its own weight.
+ */
+import type { Section } from "./section.ts";
+
+export const sections: Readonly<Record<string, () => Promise<Section>>> = {
+  bridge: async () => (await import("./bridge.ts")).bridgeSection,
+  box: async () => (await import("./box.ts")).boxSection,
+  kernel: async () => (await import("./kernel.ts")).kernelSection,
+  join: async () => (await import("./join.ts")).joinSection,
+};
