@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { EvidenceFile } from "./evidence.ts";
 import { until } from "./until.ts";
 
 /** The JSON of `--ready-file`. */
@@ -32,6 +33,7 @@ export interface Ready {
 }
 
 const root = resolve(import.meta.dir, "../..");
+let boxes = 0;
 
 export class Box {
   readonly data: string;
@@ -66,14 +68,17 @@ export class Box {
     if (options.toml !== undefined) writeFileSync(join(data, "parley.toml"), options.toml);
     const any = ["https", "http", "xmpp", "xmpp-http", "focus-http", "bridge-http", "colibri", "media"];
     const args = [
-      ...["--data", data, "--ready-file", readyFile, "--lan"],
+      ...["--data", data, "--ready-file", readyFile, "--lan", "--set", "log.level=debug"],
       ...any.flatMap((name) => [`--${name}-port`, "0"]),
       ...(options.args ?? []),
     ];
     const child = spawn(join(root, "scripts/start"), args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
     let log = "";
     let box: Box | undefined;
+    boxes++;
+    const evidence = new EvidenceFile(`box-${boxes}.log`);
     const keep = (chunk: Buffer): void => {
+      evidence.add(chunk);
       log = (log + chunk.toString()).slice(-4_000_000);
       if (box !== undefined) box.#log = log;
     };

@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import puppeteer, { type Browser, type BrowserContext, type Page } from "puppeteer-core";
+import { EvidenceFile } from "./evidence.ts";
 
 export type BrowserName = "chromium" | "firefox";
 
@@ -76,15 +77,43 @@ export async function launch(name: BrowserName): Promise<Browser> {
   });
 }
 
-/** A page in a profile of its own (cookies and storage apart), console errors collected. */
-export async function openPage(browser: Browser): Promise<{ page: Page; context: BrowserContext; errors: string[] }> {
+let opened = 0;
+
+/** A page in a profile of its own (cookies and storage apart), console errors collected. `who` names its file of evidence. */
+export async function openPage(
+  browser: Browser,
+  who = "page",
+): Promise<{ page: Page; context: BrowserContext; errors: string[] }> {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
   const errors: string[] = [];
-  page.on("pageerror", (error) => errors.push(String(error)));
+  opened++;
+  const evidence = new EvidenceFile(`${opened}-${who}.log`);
+  page.on("pageerror", (error) => {
+    evidence.line(`page error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    errors.push(String(error));
+  });
   page.on("console", (message) => {
+    evidence.line(`${message.type()}: ${message.text()}`);
     if (message.type() === "error") errors.push(message.text());
   });
+  page.on("framenavigated", (frame) => evidence.line(`navigated to ${frame.url()}`));
+  // Chromium tells what goes over sockets: the signalling and the bridge channel, word for word.
+  if ((await browser.version()).includes("Chrome")) {
+    const session = await page.createCDPSession();
+    await session.send("Network.enable");
+    session.on("Network.webSocketCreated", ({ requestId, url }) => evidence.line(`socket ${requestId} to ${url}`));
+    session.on("Network.webSocketClosed", ({ requestId }) => evidence.line(`socket ${requestId} closed`));
+    session.on("Network.webSocketFrameError", ({ requestId, errorMessage }) =>
+      evidence.line(`socket ${requestId} fault: ${errorMessage}`),
+    );
+    session.on("Network.webSocketFrameSent", ({ requestId, response }) =>
+      evidence.line(`socket ${requestId} > ${response.payloadData}`),
+    );
+    session.on("Network.webSocketFrameReceived", ({ requestId, response }) =>
+      evidence.line(`socket ${requestId} < ${response.payloadData}`),
+    );
+  }
   return { page, context, errors };
 }
 

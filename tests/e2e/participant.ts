@@ -4,6 +4,7 @@
 import type { Browser, BrowserContext, Page } from "puppeteer-core";
 import type { SourceSummary, Summary } from "../../ui/client/debug.ts";
 import { openPage, screenshot } from "./browsers.ts";
+import { evidencePath, witness } from "./evidence.ts";
 import { until } from "./until.ts";
 
 /** Console errors that are no fault of ours: what a browser says of a dropped connection or a killed server, which tests do on purpose. */
@@ -21,6 +22,12 @@ export class Participant {
     this.page = page;
     this.context = context;
     this.#errors = errors;
+    const unique = witness(name, async (failure) => {
+      if (page.isClosed()) return "has left";
+      await page.screenshot({ path: evidencePath(`failure-${failure}-${unique}.png`) as `${string}.png` });
+      const [summary, statistics] = [await this.summary(), await this.#statistics()];
+      return `${JSON.stringify(summary, undefined, 1)}\n${statistics}\n${errors.join("\n")}`;
+    });
   }
 
   /** Opens the room's page and joins by the form, as a newcomer. Waits until the meeting page is there unless `wait` is false. */
@@ -30,7 +37,7 @@ export class Participant {
     name: string,
     options: { readonly wait?: boolean; readonly width?: number; readonly height?: number } = {},
   ): Promise<Participant> {
-    const { page, context, errors } = await openPage(browser);
+    const { page, context, errors } = await openPage(browser, name);
     await page.setViewport({ width: options.width ?? 800, height: options.height ?? 480 });
     const person = new Participant(name, page, context, errors);
     await page.goto(url, { waitUntil: "load" });
@@ -40,7 +47,7 @@ export class Participant {
 
   /** Joins with something changed in the page before any of its scripts run. */
   static async opened(browser: Browser, url: string, name: string, before: () => void): Promise<Participant> {
-    const { page, context, errors } = await openPage(browser);
+    const { page, context, errors } = await openPage(browser, name);
     await page.setViewport({ width: 800, height: 480 });
     await page.evaluateOnNewDocument(before);
     const person = new Participant(name, page, context, errors);
@@ -79,6 +86,14 @@ export class Participant {
       if (hook === undefined) throw new Error("window.parley is not there");
       return hook.summary();
     }) as Promise<Summary>;
+  }
+
+  /** The browser's own statistics of the session, a line each. */
+  #statistics(): Promise<string> {
+    return this.page.evaluate(async () => {
+      const hook = (globalThis as unknown as { parley?: { statistics(): Promise<readonly unknown[]> } }).parley;
+      return ((await hook?.statistics()) ?? []).map((each) => JSON.stringify(each)).join("\n");
+    });
   }
 
   /** Waits until the page's summary fits. */

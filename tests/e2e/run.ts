@@ -5,11 +5,13 @@
  * bun tests/e2e/run.ts [file or name pattern …]     all of tests/e2e/*.e2e.ts without arguments
  * bun tests/e2e/run.ts five                          five people for ten minutes (five.soak.ts): not part of every run
  *
+ * Logs of a file that fails are kept in build/evidence (evidence.ts).
  * As root the namespace is a plain one; otherwise a user namespace makes us root inside it.
  */
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { EVIDENCE_VARIABLE, evidenceFolder } from "./evidence.ts";
 
 const here = dirname(Bun.fileURLToPath(import.meta.url));
 const root = resolve(here, "../..");
@@ -68,12 +70,18 @@ function runTests(): number {
   let status = 0;
   // One process per file: a browser that one file leaves behind dies with it, and its output stays together.
   for (const file of files) {
+    const evidence = evidenceFolder(file);
+    rmSync(evidence, { recursive: true, force: true });
     const result = spawnSync(process.execPath, ["test", "--timeout", "1200000", `./${join("tests/e2e", file)}`], {
       cwd: root,
       stdio: "inherit",
-      env: process.env,
+      env: { ...process.env, [EVIDENCE_VARIABLE]: file },
     });
-    if (result.status !== 0) status = 1;
+    if (result.status === 0) rmSync(evidence, { recursive: true, force: true });
+    else {
+      status = 1;
+      console.error(`end-to-end tests: ${file} failed; logs and what the pages knew are in ${evidence}`);
+    }
   }
   return status;
 }

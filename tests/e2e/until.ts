@@ -1,6 +1,7 @@
 /**
  * Shell: waiting for a condition instead of a time.
  */
+import { keepEvidence } from "./evidence.ts";
 
 /** Asks every 50 ms until the answer is neither undefined nor false; fails after `timeoutMs` naming what was waited for. */
 export async function until<T>(
@@ -15,7 +16,8 @@ export async function until<T>(
     if (answer !== undefined && answer !== false) return answer;
     if (performance.now() > end) {
       const state = describe === undefined ? "" : `\n${await describe()}`;
-      throw new Error(`waited ${timeoutMs} ms in vain for ${what}${state}`);
+      const vain = `waited ${timeoutMs} ms in vain for ${what}${state}`;
+      throw new Error(`${vain}\nmore in ${await keepEvidence(vain)}`);
     }
     await Bun.sleep(50);
   }

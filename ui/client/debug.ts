@@ -77,6 +77,8 @@ export interface Summary {
 
 export interface ParleyHook {
   readonly summary: () => Promise<Summary>;
+  /** The browser's statistics of streams, transport and candidates, addresses left out. */
+  readonly statistics: () => Promise<readonly Stat[]>;
   /** Drops the signalling socket as a network would. */
   readonly dropStream: () => void;
 }
@@ -84,6 +86,7 @@ export interface ParleyHook {
 export function exposeForSupport(performer: Performer): void {
   const hook: ParleyHook = {
     summary: () => summarize(performer),
+    statistics: () => statistics(performer),
     dropStream: () => performer.conference?.connection.drop(),
   };
   Object.defineProperty(globalThis, "parley", { value: Object.freeze(hook), writable: false });
@@ -91,6 +94,19 @@ export function exposeForSupport(performer: Performer): void {
 
 type Stat = Readonly<Record<string, unknown>>;
 const num = (value: unknown): number => (typeof value === "number" ? value : 0);
+
+const SHOWN = new Set(["inbound-rtp", "outbound-rtp", "remote-inbound-rtp", "transport", "candidate-pair"]);
+const ADDRESSED = new Set(["address", "ip", "relatedAddress", "url", "usernameFragment", "localCertificateId"]);
+
+async function statistics({ conference }: Performer): Promise<readonly Stat[]> {
+  const report = await conference?.media.session?.peer.stats();
+  const shown: Stat[] = [];
+  report?.forEach((each: Stat) => {
+    if (SHOWN.has(String(each["type"])))
+      shown.push(Object.fromEntries(Object.entries(each).filter(([key]) => !ADDRESSED.has(key))));
+  });
+  return shown;
+}
 
 async function summarize({ store, conference }: Performer): Promise<Summary> {
   const state = store.peek();
