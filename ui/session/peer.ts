@@ -5,6 +5,7 @@
 import { type Line, type MediaPlan, remoteSdp } from "./media-plan.ts";
 import { CAMERA_MID } from "./own-sources.ts";
 import { readSdp, type SdpMedia } from "./sdp.ts";
+import { Settling } from "./settling.ts";
 import { activeLayers, CAMERA_LAYERS, SCREEN_MAX_BITRATE_BPS, withSimulcast } from "./simulcast.ts";
 
 export type PeerState = "new" | "connecting" | "connected" | "disconnected" | "failed";
@@ -18,6 +19,9 @@ export interface PeerOptions {
   readonly iceServers: readonly RTCIceServer[];
   readonly simulcast: boolean;
 }
+
+/** Waits before the parameters of a sender are tried again that a browser refused, ms. */
+const RETRY_MS = [100, 400, 1600] as const;
 
 /** What is sent on a line of ours. */
 export type OwnMedia = "microphone" | "camera" | "screen";
@@ -33,6 +37,13 @@ export class Peer {
   /** Wanted by the bridge, px; −1: no limit. */
   readonly #wanted = new Map<OwnMedia, number>();
   readonly #tracks = new Map<OwnMedia, MediaStreamTrack>();
+  /** A browser refuses the second of two calls at a time to a sender, and what that one asked for would be lost. */
+  readonly #parameters = {
+    camera: new Settling(() => this.#applyParameters("camera")),
+    screen: new Settling(() => this.#applyParameters("screen")),
+  } as const;
+  /** Refusals in a row. */
+  readonly #refusals = { camera: 0, screen: 0 };
   #closed = false;
 
   constructor(options: PeerOptions, events: PeerEvents) {
@@ -111,7 +122,7 @@ export class Peer {
     const track = this.#tracks.get(media) ?? null;
     if (sender === undefined) return;
     if (sender.track !== track) await sender.replaceTrack(track);
-    await this.#applyParameters(media);
+    if (media !== "microphone") await this.#parameters[media].settle();
   }
 
   /** Sends this track from now on, or nothing. */
@@ -122,14 +133,27 @@ export class Peer {
   }
 
   /** How high a picture anybody wants, px; −1: no limit; 0: nobody looks (SenderSourceConstraints). */
-  async setWanted(media: OwnMedia, maxHeight: number): Promise<void> {
+  async setWanted(media: "camera" | "screen", maxHeight: number): Promise<void> {
     this.#wanted.set(media, maxHeight);
-    await this.#applyParameters(media);
+    await this.#parameters[media].settle();
   }
 
-  async #applyParameters(media: OwnMedia): Promise<void> {
+  async #applyParameters(media: "camera" | "screen"): Promise<void> {
     const sender = this.#sender(media);
-    if (media === "microphone" || sender === undefined || this.#closed) return;
+    if (sender === undefined || this.#closed) return;
+    try {
+      await this.#setParameters(media, sender);
+      this.#refusals[media] = 0;
+    } catch (error) {
+      // Between two negotiations a sender's encodings may not be what they were a moment ago.
+      console.warn("parameters not taken", error);
+      const waitMs = RETRY_MS[this.#refusals[media]];
+      this.#refusals[media] += 1;
+      if (waitMs !== undefined) setTimeout(() => void this.#parameters[media].settle(), waitMs);
+    }
+  }
+
+  async #setParameters(media: "camera" | "screen", sender: RTCRtpSender): Promise<void> {
     const parameters = sender.getParameters();
     const count = parameters.encodings.length;
     if (count === 0) return;
@@ -149,12 +173,7 @@ export class Peer {
       encoding.maxBitrate = layer.maxBitrateBps;
       encoding.scaleResolutionDownBy = layer.scaleDown;
     });
-    try {
-      await sender.setParameters(parameters);
-    } catch (error) {
-      // InvalidStateError between two negotiations: the next one sets them again.
-      console.warn("parameters not taken", error);
-    }
+    await sender.setParameters(parameters);
   }
 
   /** The track that a line receives. */
