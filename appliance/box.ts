@@ -132,6 +132,7 @@ export const prepareBox = async (settings: Settings, dataFolder: string, parts: 
     folder,
     context: {
       settings,
+      database: folder.file("parley.sqlite"),
       ipv6: machineAddresses().some((each) => each.family === 6),
       focusPassword: needs("focus") ? password(settings, "focus.password", folder, xmppHere) : "",
       bridgePassword: needs("bridge") ? password(settings, "bridge.password", folder, xmppHere) : "",

@@ -106,6 +106,10 @@ export interface XmppConfig {
   readonly pushDiscovery?: boolean;
   /** Server to server. File parser: default absent: off. */
   readonly federation?: XmppFederation;
+  /** People make accounts on the main domain (XEP-0077), at most so many. File parser: `xmpp.registration.from` other than "nobody". */
+  readonly registration?: { readonly from: "loopback" | "network"; readonly accounts: number };
+  /** `parley.sqlite` of the data folder: accounts made over the wire, contact lists. Absent: nothing outlives the process. */
+  readonly database?: string;
   /** Meeting rooms beyond their defaults. File parser: table `xmpp.rooms`, default absent, every key optional. */
   readonly rooms?: XmppRooms;
 }

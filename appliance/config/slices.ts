@@ -48,6 +48,8 @@ export interface SliceContext {
   readonly ipv6: boolean;
   readonly focusPassword: string;
   readonly bridgePassword: string;
+  /** `parley.sqlite` of the data folder; undefined: nothing is kept. */
+  readonly database?: string;
 }
 
 /** Where services log in: the local xmpp's port when it runs in this run, else what is configured. */
@@ -120,12 +122,19 @@ export const xmppSlice = (context: SliceContext, tls: TlsIdentity, federationRoo
     ...(settings["xmpp.guest_domain"] === "" ? {} : { guestDomain: settings["xmpp.guest_domain"] }),
     ...(settings["xmpp.tokens.app_id"] === "" ? {} : { tokens: tokensSlice(settings) }),
     pushDiscovery: settings["xmpp.push_discovery"],
+    ...registrationSlice(settings),
+    ...(context.database === undefined ? {} : { database: context.database }),
     rooms: roomsSlice(settings),
     ...(settings["xmpp.federation.enabled"] ? { federation: federationSlice(context, federationRoots) } : {}),
     externalServices: settings["xmpp.external_services"].map(({ secret, ...service }) =>
       secret === "" ? service : { ...service, secret },
     ),
   };
+};
+
+const registrationSlice = (settings: Settings): Pick<XmppConfig, "registration"> => {
+  const from = settings["xmpp.registration.from"];
+  return from === "nobody" ? {} : { registration: { from, accounts: settings["xmpp.registration.accounts"] } };
 };
 
 const tokensSlice = (settings: Settings): XmppTokens => {

@@ -47,6 +47,19 @@ export const xmppOptions = {
     reason:
       "Tells clients at login what the server can do, which saves a round trip; stock clients then ask for no TURN servers.",
   }),
+  "xmpp.registration.from": choice({
+    default: "nobody",
+    of: ["nobody", "loopback", "network"],
+    reason:
+      "From where people may make accounts for themselves (XEP-0077). Meetings need none; this is for XMPP software in general.",
+  }),
+  "xmpp.registration.accounts": integer({
+    default: 100,
+    min: 1,
+    max: 10_000,
+    unit: "accounts",
+    reason: "Most accounts made so: each may keep 200 contacts.",
+  }),
   "xmpp.components": records({
     fields: {
       domain: text({ default: "", pattern: DOMAIN, expects: "a domain name in lower case", reason: "" }),

@@ -17,6 +17,7 @@ export const NS = {
   ping: "urn:xmpp:ping",
   version: "jabber:iq:version",
   roster: "jabber:iq:roster",
+  register: "jabber:iq:register",
   discoInfo: "http://jabber.org/protocol/disco#info",
   discoItems: "http://jabber.org/protocol/disco#items",
   caps: "http://jabber.org/protocol/caps",

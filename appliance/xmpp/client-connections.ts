@@ -4,6 +4,7 @@
 import type { XmppLimits } from "../config.ts";
 import { type Deadline, soonest } from "../deadlines.ts";
 import { later, type Millis, seconds } from "../time.ts";
+import { type Jid, jid } from "../wire/jid.ts";
 import { NS } from "../wire/namespaces.ts";
 import type { Condition } from "../wire/stanza.ts";
 import { type Element, xml } from "../wire/xml.ts";
@@ -16,9 +17,11 @@ import {
   type Login,
   type StreamServer,
 } from "./client-stream.ts";
+import type { Registration } from "./features/registration.ts";
 import { type Framing, type FramingEvent, TcpFraming, WebSocketFraming } from "./framing.ts";
 import type { ConnectionInfo } from "./host.ts";
 import { InboundGate } from "./inbound-gate.ts";
+import { RateLimit } from "./rate-limit.ts";
 import type { HttpOrigin, LinkId, RequestId, ServerAction, TlsState } from "./server-io.ts";
 import type { SessionKeeper } from "./session-keeper.ts";
 import type { Session } from "./sessions.ts";
@@ -51,6 +54,9 @@ export interface ConnectionsOptions {
   readonly act: (action: ServerAction) => void;
   readonly anonymous: (now: Millis, stream: ClientStream, domain: string, origin: HttpOrigin) => AnonymousAnswer;
   readonly stanza: (now: Millis, session: Session, stanza: Element) => void;
+  readonly hasRoster: (account: Jid) => boolean;
+  /** Undefined: nobody makes accounts over the wire. */
+  readonly registration: Registration | undefined;
   /** Told before the bind result goes out (signaling.md 1.10). */
   readonly binding: (session: Session) => Element | undefined;
 }
@@ -64,6 +70,9 @@ const PROBE = seconds(30);
 /** Time for a peer to close after we did. */
 const CLOSING = seconds(5);
 const BACKLOG_BYTES = 524_288;
+/** Password checks that need a PBKDF2 of some milliseconds, over all connections. */
+const DERIVATIONS_PER_SECOND = 10;
+const DERIVATIONS_AT_ONCE = 50;
 
 export class ClientConnections implements StreamServer, BoshServer {
   readonly accounts: Accounts;
@@ -79,6 +88,7 @@ export class ClientConnections implements StreamServer, BoshServer {
   readonly #silence = new Timers<LinkId>();
   readonly #throttled = new Timers<LinkId>();
   readonly #addresses = new Map<string, number>();
+  readonly #derivations = new RateLimit(0 as Millis, DERIVATIONS_PER_SECOND, DERIVATIONS_AT_ONCE);
   /** The instant of the turn that runs. */
   #now = 0 as Millis;
 
@@ -204,6 +214,11 @@ export class ClientConnections implements StreamServer, BoshServer {
     this.#links.get(id)?.stream.fail(now, "conflict", "Replaced by new connection");
   }
 
+  /** The account is gone (XEP-0077 §3.2). */
+  expelled(now: Millis, id: LinkId): void {
+    this.#links.get(id)?.stream.fail(now, "not-authorized", "The account was given up");
+  }
+
   /** Transcript ws-raw…: the old socket is cut without a word. */
   takenOver(now: Millis, id: LinkId): void {
     const link = this.#links.get(id);
@@ -260,6 +275,31 @@ export class ClientConnections implements StreamServer, BoshServer {
     return link === undefined
       ? { type: "refused", condition: "temporary-auth-failure" }
       : this.#options.anonymous(now, stream, domain, link.origin);
+  }
+
+  mayDerive(): boolean {
+    if (this.#derivations.waitMs(this.#now) > 0) {
+      this.count("too-many-password-checks");
+      return false;
+    }
+    this.#derivations.spend(this.#now, 1);
+    return true;
+  }
+
+  keepsRoster({ user, domain }: Login): boolean {
+    return this.#options.hasRoster(jid(user, domain));
+  }
+
+  offersRegistration(stream: ClientStream, domain: string): boolean {
+    const origin = this.#byStream.get(stream)?.origin;
+    return (
+      origin !== undefined &&
+      this.#options.registration?.offered(domain, origin.insecure !== true, origin.remoteAddress) === true
+    );
+  }
+
+  register(now: Millis, request: Element): Element | undefined {
+    return this.#options.registration?.beforeLogin(now, request);
   }
 
   loggedIn(now: Millis, stream: ClientStream, login: Login): void {

@@ -49,6 +49,14 @@ export interface StreamServer {
   /** `graceful`: the peer said goodbye or was told to go; its session ends now. */
   end(now: Millis, stream: ClientStream, close: { code?: number; reason?: string; abrupt?: boolean }): void;
   anonymous(now: Millis, stream: ClientStream, domain: string): AnonymousAnswer;
+  /** Whether a password check that costs some milliseconds may be made now. */
+  mayDerive(): boolean;
+  /** Whether that account has a contact list. */
+  keepsRoster(login: Login): boolean;
+  /** Whether accounts may be made on that stream. */
+  offersRegistration(stream: ClientStream, domain: string): boolean;
+  /** A request to make an account; undefined: it is none. */
+  register(now: Millis, request: Element): Element | undefined;
   loggedIn(now: Millis, stream: ClientStream, login: Login): void;
   /** Undefined: resources are exhausted or the name is no resource. */
   bind(now: Millis, stream: ClientStream, login: Login, resource: string | undefined): Session | Condition;
@@ -230,6 +238,7 @@ export class ClientStream {
         anonymous: this.#server.allowsAnonymous(domain),
         accounts: this.#server.accounts,
         bindings: this.#bindings,
+        mayDerive: () => this.#server.mayDerive(),
         nonce: () => this.#server.randomId(),
       });
     } else this.#phase = "authenticated";
@@ -241,6 +250,7 @@ export class ClientStream {
         tlsRequired: this.transport.startTls && !this.#secure,
         secure: this.#secure,
         bindings: this.#bindings,
+        registration: this.#mayRegister(),
         management: kind !== "bosh",
       }),
     );
@@ -314,6 +324,11 @@ export class ClientStream {
       this.fail(now, "unsupported-stanza-type");
       return;
     }
+    const registered = this.#mayRegister() ? this.#server.register(now, element) : undefined;
+    if (registered !== undefined) {
+      this.send(registered);
+      return;
+    }
     const type = attr(element, "type");
     if (this.transport.kind !== "tcp" && element.name === "iq" && (type === "get" || type === "set")) {
       // COMPAT transcript ws-raw…: over HTTP transports a request before login is refused and the stream goes on; RFC 6120 §4.9.3.12 ends it.
@@ -322,6 +337,10 @@ export class ClientStream {
       return;
     }
     this.fail(now, "not-authorized");
+  }
+
+  #mayRegister(): boolean {
+    return this.#secure && this.#login === undefined && this.#server.offersRegistration(this, this.#domain ?? "");
   }
 
   #answer(now: Millis, answer: SaslAnswer): void {

@@ -28,6 +28,7 @@ const options = {
   },
   trustedProxies: [],
   regionHeader: undefined,
+  store: () => undefined,
 };
 
 function server(metrics: Metrics, hosts: readonly Host[]): XmppServer {

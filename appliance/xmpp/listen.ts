@@ -12,7 +12,7 @@ import { fetchBounded } from "./fetch.ts";
 import { type HttpEvents, type HttpListener, listenHttp, type WebSocketConnection } from "./listen-http.ts";
 import { listenTcp, type TcpConnection, type TcpEvents, type TlsSettings } from "./listen-tcp.ts";
 import type { XmppServer } from "./server.ts";
-import type { LinkId, ServerAction, ServerInput } from "./server-io.ts";
+import type { LinkId, ServerAction, ServerInput, StoreChange } from "./server-io.ts";
 
 export interface ListenOptions {
   readonly c2s: ListenAddress;
@@ -30,6 +30,8 @@ export interface ListenOptions {
   readonly tls: TlsIdentity;
   readonly trustedProxies: readonly string[];
   readonly regionHeader: string | undefined;
+  /** Keeps what must outlive the process. */
+  readonly store: (change: StoreChange) => void;
 }
 
 export interface Listening {
@@ -95,6 +97,9 @@ export async function listen(
       }
       case "http-answer":
         http?.answer(action.request, action.status, action.body);
+        break;
+      case "store":
+        options.store(action.change);
         break;
       case "log":
         log[action.level](action.message, action.fields);

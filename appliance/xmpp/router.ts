@@ -6,14 +6,16 @@
  * answering each other ends after 16 hops.
  */
 import type { Millis } from "../time.ts";
-import { bareText, type Jid, jidText, sameBare } from "../wire/jid.ts";
-import { NS } from "../wire/namespaces.ts";
+import { bare, type Jid, jidText, sameBare } from "../wire/jid.ts";
 import { errorReply, type StanzaError } from "../wire/stanza.ts";
-import { attr, clone, type Element, xml } from "../wire/xml.ts";
+import { attr, type Element } from "../wire/xml.ts";
 import type { IqFeature, IqTarget } from "./features/iq-feature.ts";
 import type { Host, HostAction, Sender } from "./host.ts";
 import { JidMemory } from "./jid-memory.ts";
-import { isAvailable, priority, type Session, type Sessions, senderOf } from "./sessions.ts";
+import { Presence } from "./presence.ts";
+import type { Rosters } from "./roster/rosters.ts";
+import { isSubscriptionType } from "./roster/subscription.ts";
+import { priority, type Session, type Sessions, senderOf } from "./sessions.ts";
 
 export interface RouterOptions {
   /** Domains whose users log in here. */
@@ -32,6 +34,9 @@ export interface RouterOptions {
   readonly count: (reason: string) => void;
   /** A host wants something of another system. */
   readonly http: (host: Host, request: Extract<HostAction, { type: "http" }>) => void;
+  readonly rosters: Rosters;
+  /** Whether that account has a contact list. */
+  readonly hasRoster: (account: Jid) => boolean;
   /** An account's session has become available (first broadcast presence, or bound). */
   readonly becameAvailable: (now: Millis, session: Session) => void;
 }
@@ -43,8 +48,6 @@ interface Queued {
 }
 
 const MAX_HOPS = 16;
-/** Directed presence that a session may have standing (RFC 6121 §4.6.4), rooms included. */
-const MAX_DIRECTED = 256;
 
 const REMOTE_OFF: StanzaError = {
   condition: "not-allowed",
@@ -58,12 +61,17 @@ export class Router {
   readonly #options: RouterOptions;
   readonly #hosts: ReadonlyMap<string, Host>;
   readonly #jids = new JidMemory();
+  readonly presence: Presence;
   #queue: Queued[] = [];
   #running = false;
 
   constructor(options: RouterOptions) {
     this.#options = options;
     this.#hosts = new Map(options.hosts.map((host) => [host.domain, host]));
+    this.presence = new Presence({
+      ...options,
+      route: (now, stanza, sender, hops) => this.route(now, stanza, sender, hops),
+    });
   }
 
   /** Whether an address of that domain is ours, components not counted. */
@@ -84,7 +92,7 @@ export class Router {
       this.#toOwnAccount(now, session, stanza);
       return;
     }
-    if (stanza.name === "presence") this.#trackDirected(session, stanza, to);
+    if (stanza.name === "presence" && this.presence.directed(now, session, stanza, to)) return;
     this.route(now, stanza, senderOf(session), 0);
   }
 
@@ -117,31 +125,16 @@ export class Router {
     }
   }
 
-  /** A session is gone for good: everybody it had told of itself hears so. */
+  /** A session is gone for good: everybody it had told of itself hears so; rooms that watch sessions see it themselves. */
   sessionClosed(now: Millis, session: Session, status?: string): void {
-    const sender = senderOf(session);
-    const unavailable = (to: string | undefined): Element =>
-      xml(
-        "presence",
-        { xmlns: NS.client, type: "unavailable", from: jidText(session.jid), to },
-        status !== undefined && xml("status", {}, status),
-      );
-    if (session.presence !== undefined) {
-      session.presence = undefined;
-      for (const sibling of this.#options.sessions.available(session.jid))
-        this.#options.deliver(now, sibling, unavailable(undefined));
-    }
     for (const host of this.#options.hosts) {
       const actions = host.sessionClosed?.(now, session.jid);
       if (actions !== undefined) this.perform(now, host, actions);
     }
-    const directed = [...session.directed];
-    session.directed.clear();
-    for (const to of directed) {
+    this.presence.gone(now, session, status, (to) => {
       const domain = this.#jids.parse(to)?.domain;
-      if (domain !== undefined && this.hostOf(domain)?.sessionClosed === undefined)
-        this.route(now, unavailable(to), sender);
-    }
+      return domain === undefined || this.hostOf(domain)?.sessionClosed !== undefined;
+    });
   }
 
   #dispatch(now: Millis, { stanza, sender, hops }: Queued): void {
@@ -221,7 +214,7 @@ export class Router {
 
   /** RFC 6120 §10.3: no `to`. */
   #toOwnAccount(now: Millis, session: Session, stanza: Element): void {
-    if (stanza.name === "presence") this.#broadcast(now, session, stanza);
+    if (stanza.name === "presence") this.presence.broadcast(now, session, stanza);
     else if (stanza.name === "message") this.#messageToAccount(now, stanza, session.jid, 0);
     else if (isRequest(stanza)) {
       const answer = this.#answer(now, stanza, senderOf(session), { kind: "account", jid: session.jid });
@@ -262,6 +255,10 @@ export class Router {
       this.#refuse(now, stanza, { condition: "service-unavailable" }, hops);
       return;
     }
+    if (stanza.name === "presence" && (to.resource === undefined || this.#concernsAccount(attr(stanza, "type"), to))) {
+      this.presence.arrived(now, stanza, bare(to), hops);
+      return;
+    }
     if (to.resource !== undefined) {
       const session = this.#options.sessions.find(to);
       if (session !== undefined) this.#options.deliver(now, session, stanza);
@@ -272,12 +269,16 @@ export class Router {
       return;
     }
     if (stanza.name === "message") this.#messageToAccount(now, stanza, to, hops);
-    else if (stanza.name === "presence") this.#presenceToAccount(now, stanza, to, hops);
     else if (!isRequest(stanza)) this.#options.count("answer-to-nobody");
     else if (sameBare(sender.jid, to)) {
       const answer = this.#answer(now, stanza, sender, { kind: "account", jid: to });
       this.route(now, answer, { jid: to, kind: "host", admin: false }, hops + 1);
     } else this.#refuse(now, stanza, { condition: "service-unavailable" }, hops);
+  }
+
+  /** RFC 6121 §3.1.1, 4.3.1: subscriptions and probes are the account's, whatever resource they name. Guests have their answers as clients. */
+  #concernsAccount(type: string | undefined, to: Jid): boolean {
+    return type === "probe" || (isSubscriptionType(type) && this.#options.hasRoster(to));
   }
 
   /** RFC 6121 §8.5.2.1.1 and 8.5.1: to every available resource of the account that wants messages. */
@@ -297,62 +298,6 @@ export class Router {
     if (resources.length > 0) return;
     if (type === "headline") this.#options.count("headline-to-nobody");
     else this.#refuse(now, stanza, { condition: "service-unavailable" }, hops);
-  }
-
-  #presenceToAccount(now: Millis, stanza: Element, to: Jid, hops: number): void {
-    const type = attr(stanza, "type");
-    if (type === undefined || type === "unavailable")
-      for (const each of this.#options.sessions.available(to)) this.#options.deliver(now, each, stanza);
-    else if (type === "subscribe") {
-      // Accounts here have no contacts to approve (RFC 6121 §3.1.3 allows the answer of the account's server).
-      const reply = xml("presence", {
-        xmlns: NS.client,
-        type: "unsubscribed",
-        from: bareText(to),
-        to: attr(stanza, "from"),
-      });
-      this.route(now, reply, { jid: to, kind: "host", admin: false }, hops + 1);
-    } else this.#options.count("presence-to-nobody");
-  }
-
-  /** RFC 6121 §4.2–4.5: presence without `to` goes to the account's available resources, the sender's own included. */
-  #broadcast(now: Millis, session: Session, stanza: Element): void {
-    const type = attr(stanza, "type");
-    if (type !== undefined && type !== "unavailable") {
-      this.#options.count("presence-without-to");
-      return;
-    }
-    const wasAvailable = session.presence !== undefined;
-    if (isAvailable(stanza)) {
-      session.presence = stanza;
-      const siblings = this.#options.sessions.available(session.jid);
-      for (const each of siblings) this.#options.deliver(now, each, stanza);
-      if (wasAvailable) return;
-      for (const each of siblings)
-        if (each !== session && each.presence !== undefined) this.#options.deliver(now, session, each.presence);
-      this.#options.becameAvailable(now, session);
-      return;
-    }
-    if (wasAvailable)
-      for (const each of this.#options.sessions.available(session.jid)) this.#options.deliver(now, each, stanza);
-    session.presence = undefined;
-    const directed = [...session.directed];
-    session.directed.clear();
-    for (const to of directed) {
-      const copy = clone(stanza);
-      copy.attrs["to"] = to;
-      this.route(now, copy, senderOf(session));
-    }
-  }
-
-  #trackDirected(session: Session, stanza: Element, to: string): void {
-    const type = attr(stanza, "type");
-    if (type === "unavailable") session.directed.delete(to);
-    else if (type === undefined) {
-      if (session.directed.size >= MAX_DIRECTED && !session.directed.has(to))
-        this.#options.count("directed-presence-untracked");
-      else session.directed.add(to);
-    }
   }
 }
 

@@ -17,6 +17,7 @@ const context = (changes: Partial<SaslContext> = {}): SaslContext => ({
   accounts,
   bindings: [BINDING],
   nonce: () => "servernonce",
+  mayDerive: () => true,
   ...changes,
 });
 const base64 = (text: string): string => Buffer.from(text).toString("base64");

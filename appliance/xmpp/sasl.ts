@@ -41,6 +41,8 @@ export interface SaslContext {
   readonly secure: boolean;
   readonly anonymous: boolean;
   readonly accounts: Accounts;
+  /** Asked before a password check that costs some milliseconds. */
+  readonly mayDerive: () => boolean;
   readonly bindings: readonly ChannelBinding[];
   /** Printable, without comma. */
   readonly nonce: () => string;
@@ -127,7 +129,8 @@ export class Sasl {
     const [authzid = "", user = "", password = ""] = parts;
     if (parts.length !== 3 || user === "" || password === "") return failure("malformed-request");
     const { accounts, domain } = this.#context;
-    const account = accounts.check(user.normalize("NFKC").toLowerCase(), domain, password);
+    const account = accounts.check(user.normalize("NFKC").toLowerCase(), domain, password, this.#context.mayDerive);
+    if (account === "busy") return failure("temporary-auth-failure");
     if (account === undefined) return failure("not-authorized");
     if (!mayActAs(account, authzid)) return failure("invalid-authzid");
     return { type: "success", data: undefined, account };

@@ -43,6 +43,10 @@ export function scramCredentials(password: string, salt: Buffer, iterations: num
   };
 }
 
+/** StoredKey of a password, to check one that came in clear. */
+export const scramStoredKey = (hash: ScramHash, password: string, salt: Buffer, iterations: number): Buffer =>
+  keys(hash, password, salt, iterations).storedKey;
+
 function keys(hash: ScramHash, password: string, salt: Buffer, iterations: number): ScramKeys {
   const salted = pbkdf2Sync(password.normalize("NFKC"), salt, iterations, hash === "sha1" ? 20 : 32, hash);
   const clientKey = createHmac(hash, salted).update("Client Key").digest();

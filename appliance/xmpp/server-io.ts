@@ -2,7 +2,9 @@
  * What the XMPP core is fed and what it answers with: all that is said between server.ts and its shells (listen.ts, start.ts). Plain data.
  */
 
+import type { AccountChange } from "./accounts.ts";
 import type { HttpRequest } from "./host.ts";
+import type { RosterChange } from "./roster/rosters.ts";
 
 /** Names one connection of the shell's, as long as the process lives. */
 export type LinkId = number & { readonly unit: "link" };
@@ -33,6 +35,9 @@ export interface TlsState {
   /** Domains that the peer's verified certificate names (server to server). */
   readonly peerDomains: readonly string[];
 }
+
+/** Accounts made over the wire, and contact lists. */
+export type StoreChange = AccountChange | RosterChange;
 
 export type ServerInput =
   | {
@@ -77,6 +82,8 @@ export type ServerAction =
   | { readonly type: "http-answer"; readonly request: RequestId; readonly status: number; readonly body: string }
   /** An HTTP request to another system; `fetched` follows. */
   | ({ readonly type: "fetch"; readonly id: number } & HttpRequest)
+  /** Something to be kept for the next start. */
+  | { readonly type: "store"; readonly change: StoreChange }
   | {
       readonly type: "log";
       readonly level: "debug" | "info" | "warn";

@@ -2,13 +2,13 @@
  * The XMPP server as a core: connections, streams, sessions, router, features and hosts together. Inputs in, actions out (server-io.ts); no
  * socket, clock or randomness of its own.
  *
- * It declines: accounts made over the wire (XEP-0077), contact lists (RFC 6121 §2–3), offline storage.
+ * It declines: offline storage.
  */
 import type { ExternalService, XmppDomains, XmppLimits } from "../config.ts";
 import { type Deadline, soonest } from "../deadlines.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Millis } from "../time.ts";
-import { jid, parseJid, sameBare } from "../wire/jid.ts";
+import { bareText, type Jid, jid, parseJid, sameBare } from "../wire/jid.ts";
 import { NS } from "../wire/namespaces.ts";
 import { attr, type Element, xml } from "../wire/xml.ts";
 import type { Accounts } from "./accounts.ts";
@@ -18,6 +18,7 @@ import { type ClientProxy, clientProxy } from "./features/client-proxy.ts";
 import { CAPS_NODE, capsVersion, type DiscoInfo, disco, discoInfoQuery } from "./features/disco.ts";
 import { externalServices } from "./features/external-services.ts";
 import { ping } from "./features/ping.ts";
+import { Registration } from "./features/registration.ts";
 import { roster } from "./features/roster.ts";
 import { sessionRequest } from "./features/session-request.ts";
 import { version } from "./features/version.ts";
@@ -25,6 +26,7 @@ import { Federation, type FederationRules } from "./federation.ts";
 import type { Host, HttpPage } from "./host.ts";
 import type { TokenRules } from "./jwt.ts";
 import { Logins } from "./logins.ts";
+import { type Roster, Rosters } from "./roster/rosters.ts";
 import { REMOTE_OFF, Router } from "./router.ts";
 import type { LinkId, ServerAction, ServerInput } from "./server-io.ts";
 import { SessionKeeper } from "./session-keeper.ts";
@@ -42,6 +44,10 @@ export interface ServerOptions {
   readonly focusAccount: string;
   readonly externalServices: readonly ExternalService[];
   readonly tokens?: TokenRules;
+  /** People make accounts on the main domain (XEP-0077); undefined: nobody does. */
+  readonly registration?: { readonly from: "loopback" | "network" };
+  /** Contact lists as they were kept, by bare JID. */
+  readonly rosters?: ReadonlyMap<string, Roster>;
   /** Server to server; undefined: off. */
   readonly federation?: FederationRules;
   /** Clients get the discovery answer with the bind result (signaling.md 1.10). */
@@ -73,6 +79,9 @@ export class XmppServer {
   readonly #router: Router;
   readonly #proxy: ClientProxy | undefined;
   readonly #hosts: readonly Host[];
+  readonly #rosters: Rosters;
+  /** Accounts given up in this turn. */
+  readonly #removed: Jid[] = [];
   readonly #info: (domain: string) => DiscoInfo;
   readonly #fetches = new Map<number, (now: Millis, status: number | undefined, body: string) => void>();
   #lastFetch = 0;
@@ -130,12 +139,37 @@ export class XmppServer {
       },
     });
 
+    this.#rosters = new Rosters(options.rosters ?? new Map(), (change) => act({ type: "store", change }));
+    const hasRoster = (account: Jid): boolean =>
+      account.local !== undefined &&
+      !isServiceDomain(account.domain) &&
+      options.accounts.find(account.local, account.domain) !== undefined;
+    const registration =
+      options.registration === undefined
+        ? undefined
+        : new Registration(0 as Millis, {
+            domain: domains.domain,
+            from: options.registration.from,
+            accounts: options.accounts,
+            removed: (account) => this.#removed.push(account),
+          });
     const features = [
       ping,
       version(options.software),
       sessionRequest,
-      roster(new Map([[options.focusAccount, [domains.focus]]])),
+      roster({
+        rosters: this.#rosters,
+        hasRoster,
+        fixed: new Map([[options.focusAccount, [domains.focus]]]),
+        interested: (client) => {
+          const session = this.#keeper.sessions.find(client);
+          if (session !== undefined) session.interested = true;
+        },
+        push: (now, account, item) => this.#router.presence.push(now, account, item),
+        removed: (now, account, contact) => this.#router.presence.removed(now, account, contact, 0),
+      }),
       externalServices(options.externalServices, wallClock.toEpoch),
+      ...(registration === undefined ? [] : [registration.feature]),
     ];
     const vars = [NS.discoInfo, NS.discoItems, ...features.flatMap((each) => each.features)];
     this.#info = (domain) => ({
@@ -164,6 +198,8 @@ export class XmppServer {
         isUserDomain: (domain) => userDomains.has(domain),
         allowsAnonymous: (domain) => domain === guests,
         isServiceDomain,
+        hasRoster,
+        registration,
         randomId,
         count,
         act,
@@ -218,6 +254,8 @@ export class XmppServer {
       hosts: this.#hosts,
       features: [...features, disco({ info: this.#info, items })],
       sessions: this.#keeper.sessions,
+      rosters: this.#rosters,
+      hasRoster,
       deliver: (now, session, stanza) => this.#keeper.deliver(now, session, stanza),
       toComponent: (domain, stanza) => this.#components.deliver(domain, stanza),
       toRemote: (now, domain, stanza) =>
@@ -381,7 +419,18 @@ export class XmppServer {
     this.#options.metrics.counter("parley_xmpp_dropped_total", "Input refused or dropped, by reason").add({ reason });
   }
 
+  /** XEP-0077 §3.2: after the answer, everything of the account ends. */
+  #endRemoved(now: Millis): void {
+    for (const account of this.#removed.splice(0)) {
+      for (const session of this.#keeper.sessions.ofAccount(account))
+        if (session.link === undefined) this.#keeper.end(now, session);
+        else this.#clients.expelled(now, session.link);
+      this.#rosters.forget(bareText(account));
+    }
+  }
+
   #take(now: Millis): ServerAction[] {
+    this.#endRemoved(now);
     this.#clients.flush(now);
     this.#keeper.endTurn();
     this.#options.metrics.gauge("parley_xmpp_connections", "Open client connections").set(this.#clients.size);

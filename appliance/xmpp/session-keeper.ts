@@ -87,6 +87,7 @@ export class SessionKeeper {
       management: undefined,
       resumptionId: undefined,
       keptSeconds: service ? limits.serviceResumeSeconds : limits.resumeSeconds,
+      interested: false,
       presence: undefined,
       directed: new Set(),
     };

@@ -23,6 +23,8 @@ export interface Session {
   keptSeconds: number;
   /** Under which it can be resumed. */
   resumptionId: string | undefined;
+  /** Has asked for its contact list, hence is told of changes (RFC 6121 §2.1.6). */
+  interested: boolean;
   /** Last broadcast presence, without `to`; undefined: unavailable. */
   presence: Element | undefined;
   /** Where it has sent available presence directly: full or bare JIDs as text (RFC 6121 §4.6). */

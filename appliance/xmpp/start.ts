@@ -5,6 +5,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import packageFile from "../../package.json" with { type: "json" };
 import type { XmppConfig } from "../config.ts";
 import type { PartEnvironment, RunningPart } from "../part.ts";
+import type { AccountStore } from "./account-store.ts";
 import { Accounts } from "./accounts.ts";
 import { listen } from "./listen.ts";
 import { createMeetingServices } from "./muc/hosts.ts";
@@ -24,10 +25,27 @@ export async function startXmpp(config: XmppConfig, environment: PartEnvironment
     toEpoch: wallClock.toEpoch,
     ...roomPolicies(config, wallClock.toEpoch),
   });
+  const { registration } = config;
+  const store = await storeOf(config);
+  const accounts = new Accounts(
+    config.accounts,
+    randomBytes,
+    undefined,
+    registration === undefined
+      ? undefined
+      : {
+          stored: store?.stored.accounts ?? [],
+          changed: (change) => store?.apply(change),
+          domain: domains.domain,
+          bound: registration.accounts,
+        },
+  );
   const server = new XmppServer({
     domains,
     limits,
-    accounts: new Accounts(config.accounts, randomBytes),
+    accounts,
+    ...(registration !== undefined ? { registration } : {}),
+    rosters: store?.stored.rosters ?? new Map(),
     focusAccount,
     externalServices: config.externalServices,
     components: config.components ?? [],
@@ -55,6 +73,7 @@ export async function startXmpp(config: XmppConfig, environment: PartEnvironment
       tls: config.tls,
       trustedProxies: config.trustedProxies ?? [],
       regionHeader: config.regionHeader,
+      store: (change) => store?.apply(change),
     },
     log,
     metrics,
@@ -67,6 +86,14 @@ export async function startXmpp(config: XmppConfig, environment: PartEnvironment
     async stop(deadlineMs) {
       stopping = true;
       await listening.stop(deadlineMs);
+      store?.close();
     },
   };
+}
+
+/** Opened only where somebody can have an account with a contact list: a meeting box has no need of it, and no memory to spare. */
+async function storeOf({ accounts, database, domains, registration }: XmppConfig): Promise<AccountStore | undefined> {
+  const people = accounts.some(({ domain }) => domain !== domains.auth && domain !== domains.hidden);
+  if (database === undefined || (registration === undefined && !people)) return undefined;
+  return (await import("./account-store.ts")).openAccountStore(database);
 }

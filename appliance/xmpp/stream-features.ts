@@ -5,6 +5,7 @@
 import { NS } from "../wire/namespaces.ts";
 import { type Element, xml } from "../wire/xml.ts";
 import type { Login, StreamServer } from "./client-stream.ts";
+import { rosterStreamFeatures } from "./features/roster.ts";
 import { mechanisms } from "./sasl.ts";
 import type { ChannelBinding } from "./scram.ts";
 
@@ -17,6 +18,8 @@ export interface StreamPhase {
   readonly tlsRequired: boolean;
   readonly secure: boolean;
   readonly bindings: readonly ChannelBinding[];
+  /** XEP-0077: an account may be made here. */
+  readonly registration: boolean;
   /** XEP-0198; not over BOSH, which has its own. */
   readonly management: boolean;
 }
@@ -38,7 +41,7 @@ export function streamFeatures(phase: StreamPhase): Element {
       xml("session", { xmlns: NS.session }, xml("optional")),
       server.caps,
       ...(phase.management ? [xml("sm", { xmlns: NS.sm }, xml("optional"))] : []),
-      xml("ver", { xmlns: "urn:xmpp:features:rosterver" }),
+      ...rosterStreamFeatures(login.account !== undefined && server.keepsRoster(login)),
     );
   if (phase.tlsRequired) return frame(xml("starttls", { xmlns: NS.tls }, xml("required")));
   const offered = mechanisms({
@@ -47,6 +50,7 @@ export function streamFeatures(phase: StreamPhase): Element {
     anonymous: server.allowsAnonymous(domain),
     accounts: server.accounts,
     bindings,
+    mayDerive: () => true,
     nonce: () => "",
   });
   const list = xml(
@@ -54,7 +58,8 @@ export function streamFeatures(phase: StreamPhase): Element {
     { xmlns: NS.sasl },
     offered.map((each) => xml("mechanism", {}, each)),
   );
-  if (bindings.length === 0) return frame(list);
+  const register = phase.registration ? [xml("register", { xmlns: "http://jabber.org/features/iq-register" })] : [];
+  if (bindings.length === 0) return frame(list, ...register);
   const types = bindings.map(({ type }) => xml("channel-binding", { type }));
-  return frame(list, xml("sasl-channel-binding", { xmlns: "urn:xmpp:sasl-cb:0" }, types));
+  return frame(list, xml("sasl-channel-binding", { xmlns: "urn:xmpp:sasl-cb:0" }, types), ...register);
 }
