@@ -54,8 +54,13 @@ export function pairLine(pair: Pair): string {
     `delay p50 ${delayMs.p50.toFixed(2)} p99 ${delayMs.p99.toFixed(2)} p99.9 ${delayMs.p999.toFixed(2)} ms`,
     `lost ${(lost * 100).toFixed(2)} %`,
     `PSS ${pssMb.toFixed(0)} RSS ${rssMb.toFixed(0)} MB`,
-    ...(own.longestTurnMs === undefined ? [] : [`longest turn ${own.longestTurnMs.toFixed(1)} ms`]),
+    ...(own.longestTurnMs === undefined
+      ? []
+      : [
+          `turns ${own.turnP999Ms === undefined ? "" : `p99.9 ${own.turnP999Ms.toFixed(1)}, `}longest ${own.longestTurnMs.toFixed(1)} ms`,
+        ]),
     ...(own.runLength === undefined ? [] : [`runs of ${own.runLength.toFixed(1)}`]),
+    ...(own.heldShare === undefined ? [] : [`held ${(own.heldShare * 100).toFixed(0)} %`]),
     ...(bad > 0 ? [`BAD ${bad}`] : []),
   ]
     .join("   ")

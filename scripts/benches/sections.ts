@@ -5,6 +5,10 @@ import type { Section } from "./section.ts";
 
 export const sections: Readonly<Record<string, () => Promise<Section>>> = {
   bridge: async () => (await import("./bridge.ts")).bridgeSection,
+  colibri: async () => (await import("./colibri.ts")).colibriSection,
+  capacity: async () => (await import("./capacity.ts")).capacitySection,
+  scaling: async () => (await import("./scaling.ts")).scalingSection,
+  micro: async () => (await import("./micro.ts")).microSection,
   box: async () => (await import("./box.ts")).boxSection,
   kernel: async () => (await import("./kernel.ts")).kernelSection,
   join: async () => (await import("./join.ts")).joinSection,

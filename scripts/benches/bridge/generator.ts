@@ -2,7 +2,7 @@
  * What the bench and its load generator (load.ts, a process of its own) say to each other: lines of JSON.
  *
  * The generator begins with `{"ports":[…]}`. With `how: "keys"` it then wants `{"connect":PORT}` and answers `{"connected":true}`; otherwise it connects by
- * itself first. For each `{"seconds":S}` it says `{"phase":"begin"}`, `{"phase":"end"}` and a GeneratorResult. It ends with its stdin.
+ * itself first. For each `{"seconds":S}`, with `"people":N` of the first N alone, it says `{"phase":"begin"}`, `{"phase":"end"}` and a GeneratorResult. It ends with its stdin.
  */
 import type { Load } from "./participants.ts";
 

@@ -13,6 +13,10 @@ import type { GeneratorOptions, GeneratorResult } from "./generator.ts";
 export interface OwnReport {
   /** Longest turn of the media loop, ms. */
   readonly longestTurnMs?: number;
+  /** Length that one turn in a thousand exceeds, ms. */
+  readonly turnP999Ms?: number;
+  /** Share of packets that waited for others, 0 … 1. */
+  readonly heldShare?: number;
   /** Datagrams for each message given to the kernel. */
   readonly runLength?: number;
 }
@@ -49,10 +53,11 @@ export class Generator {
   readonly child: Child;
   readonly #lines: Lines;
 
-  constructor(options: GeneratorOptions) {
-    this.child = spawn(
-      pinned(LOAD_CORE, [process.execPath, join(import.meta.dirname, "load.ts"), JSON.stringify(options)]),
-    );
+  /** `network`: a process in whose network namespace it runs. */
+  constructor(options: GeneratorOptions, network?: number) {
+    const command = [process.execPath, join(import.meta.dirname, "load.ts"), JSON.stringify(options)];
+    const inside = network === undefined ? [] : ["nsenter", "-t", String(network), "--net"];
+    this.child = spawn([...inside, ...pinned(LOAD_CORE, command)]);
     this.#lines = new Lines(this.child.stdout, "the load generator");
   }
 
@@ -100,22 +105,23 @@ export class Pair {
   }
 
   /** Loads without measuring until compilers and caches are where they stay: only once. */
-  async warmUp(seconds: number): Promise<void> {
+  async warmUp(seconds: number, people?: number): Promise<void> {
     if (this.#warm) return;
     this.#warm = true;
-    await this.#run(seconds);
+    await this.#run(seconds, people);
   }
 
-  async measure(seconds: number): Promise<Round> {
+  /** `people`: that many of the load's participants send, whole rooms of them; absent: all. */
+  async measure(seconds: number, people?: number): Promise<Round> {
     await this.#subject.report?.();
-    const round = await this.#run(seconds);
+    const round = await this.#run(seconds, people);
     this.rounds.push(round);
     return round;
   }
 
-  async #run(seconds: number): Promise<Round> {
+  async #run(seconds: number, people?: number): Promise<Round> {
     const { pid } = this.#subject;
-    this.#generator.command({ seconds });
+    this.#generator.command({ seconds, ...(people === undefined ? {} : { people }) });
     await this.#generator.next(); // begin
     this.#meter.begin();
     const [before, generatorBefore] = [cpuOf(pid), cpuOf(this.#generator.child.pid)];

@@ -49,10 +49,13 @@ export const loopPair = (load: Load, options: LoopOptions): Promise<Pair> =>
       const { statistics } = (await lines.next()) as unknown as { statistics: MediaStatistics & LoopCounters };
       const before = last;
       last = statistics;
-      const messages = (statistics.messagesSent ?? 0) - (before?.messagesSent ?? 0);
+      const since = (key: "packetsSent" | "messagesSent" | "packetsHeld"): number =>
+        (statistics[key] ?? 0) - (before?.[key] ?? 0);
       return {
         longestTurnMs: statistics.longestTurnMs,
-        ...(messages > 0 ? { runLength: (statistics.packetsSent - (before?.packetsSent ?? 0)) / messages } : {}),
+        ...(statistics.turnP999Ms === undefined ? {} : { turnP999Ms: statistics.turnP999Ms }),
+        ...(since("messagesSent") > 0 ? { runLength: since("packetsSent") / since("messagesSent") } : {}),
+        ...(since("packetsHeld") > 0 ? { heldShare: since("packetsHeld") / Math.max(1, since("packetsSent")) } : {}),
       };
     };
     return { port, pid: child.pid, report, stop: () => end(child) };
@@ -62,4 +65,6 @@ export const loopPair = (load: Load, options: LoopOptions): Promise<Pair> =>
 interface LoopCounters {
   readonly packetsSent: number;
   readonly messagesSent?: number;
+  readonly packetsHeld?: number;
+  readonly turnP999Ms?: number;
 }

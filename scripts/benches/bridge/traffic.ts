@@ -316,9 +316,11 @@ export function pump(): void {
 const AUDIO_EVERY = 1000 / AUDIO_PER_SECOND;
 const FRAME_EVERY = 1000 / FRAMES_PER_SECOND;
 
-/** Takes the thread for `seconds`; `phase` hears when the measured time begins and ends. */
-export function run(seconds: number, phase: (name: "begin" | "end") => void): GeneratorResult {
-  const publishing = legs.flatMap((leg) => (leg.publisher === undefined ? [] : [{ leg, who: leg.publisher }]));
+/** Takes the thread for `seconds`; `phase` hears when the measured time begins and ends. `people`: that many of the participants send. */
+export function run(seconds: number, people: number, phase: (name: "begin" | "end") => void): GeneratorResult {
+  const publishing = legs
+    .flatMap((leg) => (leg.publisher === undefined ? [] : [{ leg, who: leg.publisher }]))
+    .slice(0, people);
   const begin = performance.now();
   for (const [index, { who }] of publishing.entries()) {
     // Spread evenly, by an odd step, so that the load has no beat.

@@ -1,0 +1,118 @@
+/**
+ * Shell: how many packets a second one core sends without loss: rooms of five, more of them until packets go missing or are late. Found by doubling and halving;
+ * floor and bridge alike. A generator that is busy itself ends the search: then the figure is a lower bound, and says so.
+ */
+import type { Pair, Round } from "./bridge/pair.ts";
+import { packetsOutPerSecond, withSpeakers } from "./bridge/participants.ts";
+import { floorPair, loopPair } from "./bridge/subjects.ts";
+import { buildFloor, FLOOR_NEEDS } from "./floor-program.ts";
+import { noiseMark, worst } from "./noise.ts";
+import type { BenchOptions } from "./options.ts";
+import type { BenchContext, Headline, Section } from "./section.ts";
+import { largestThatPasses, medianBy } from "./statistics.ts";
+
+const PEOPLE = 5;
+const MOST_ROOMS = 100;
+const FIRST_ROOMS = 24;
+const STEP_ROOMS = 2;
+/** What counts as without loss. */
+const MOST_LOST = 0.001;
+/** Overload shows as delay long before loss. */
+const MOST_P99_MS = 20;
+/** Packets of which the generator opens one: it has a core, and is not what is measured. */
+const CHECK_ONE_OF = 32;
+const GENERATOR_FULL = 0.97;
+/** Others on the machine only make it worse: a load that got through once, gets through. */
+const TRIES = 2;
+const WARM_UP_SECONDS = 6;
+
+export const getsThrough = ({ lost, delayMs }: Pick<Round, "lost" | "delayMs">): boolean =>
+  lost <= MOST_LOST && delayMs.p99 <= MOST_P99_MS;
+
+interface Found {
+  readonly name: string;
+  readonly packetsPerSecond: number;
+  readonly rooms: number;
+  /** The generator had no time left where the search ended. */
+  readonly limitedByGenerator: boolean;
+  readonly round: Round | undefined;
+}
+
+async function search(pair: Pair, options: BenchOptions, { say, progress }: BenchContext): Promise<Found> {
+  const perRoom = packetsOutPerSecond(withSpeakers({ rooms: 1, people: PEOPLE, profile: options.profile }));
+  let best: Round | undefined;
+  let limitedByGenerator = false;
+  progress(`${pair.name}: warming up`);
+  await pair.warmUp(WARM_UP_SECONDS, FIRST_ROOMS * PEOPLE);
+  const rooms = await largestThatPasses(FIRST_ROOMS, MOST_ROOMS, STEP_ROOMS, async (count) => {
+    const tried: Round[] = [];
+    for (let attempt = 1; attempt <= TRIES; attempt++) {
+      progress(`${pair.name}: ${count * perRoom} packets/s`);
+      const round = await pair.measure(options.seconds, count * PEOPLE);
+      tried.push(round);
+      if (!getsThrough(round)) continue;
+      best = round;
+      limitedByGenerator = false;
+      return true;
+    }
+    limitedByGenerator = tried.every(({ generatorCores }) => generatorCores > GENERATOR_FULL);
+    return false;
+  });
+  const found = best as Round | undefined;
+  say(
+    `  ${pair.name.padEnd(19)} ${(rooms * perRoom).toString().padStart(7)} packets/s out (${rooms} rooms)${
+      found === undefined
+        ? ""
+        : `   ${found.cpuMicrosPerPacket.toFixed(2)} µs/packet, ${(found.cores * 100).toFixed(0)} % of the core, generator ${(found.generatorCores * 100).toFixed(0)} %   delay p50 ${found.delayMs.p50.toFixed(2)} p99 ${found.delayMs.p99.toFixed(2)} ms`
+    }${found?.own.runLength === undefined ? "" : `   runs of ${found.own.runLength.toFixed(1)}`}${limitedByGenerator ? "   AT LEAST: the generator's core was full" : ""}${noiseMark(worst(pair.rounds.map(({ noise }) => noise)))}`,
+  );
+  return { name: pair.name, packetsPerSecond: rooms * perRoom, rooms, limitedByGenerator, round: found };
+}
+
+export const capacitySection: Section = {
+  name: "capacity",
+  title: `Packets a second of one core, rooms of ${PEOPLE}, loss at most ${MOST_LOST * 100} %, p99 of the delay at most ${MOST_P99_MS} ms`,
+  needs: FLOOR_NEEDS,
+  seconds: ({ seconds }) => 3 * (WARM_UP_SECONDS + 8 * (seconds + 0.3)) + 6,
+  async measure(context) {
+    const { options } = context;
+    const load = withSpeakers({ rooms: MOST_ROOMS, people: PEOPLE, profile: options.profile });
+    const floor = buildFloor();
+    const found: Found[] = [];
+    try {
+      const starts = [
+        () => floorPair(floor.program, load, true, CHECK_ONE_OF),
+        () => floorPair(floor.program, load, false, CHECK_ONE_OF),
+        () => loopPair(load, { provider: options.provider, check: CHECK_ONE_OF }),
+      ];
+      for (const start of starts) {
+        const pair = await start();
+        try {
+          found.push(await search(pair, options, context));
+        } finally {
+          await pair.stop();
+        }
+      }
+    } finally {
+      floor.remove();
+    }
+    const bridge = found.at(-1);
+    const floorBest = medianBy(
+      found
+        .slice(0, -1)
+        .toSorted((a, b) => b.packetsPerSecond - a.packetsPerSecond)
+        .slice(0, 1),
+      () => 0,
+    );
+    const headlines: Record<string, Headline> =
+      bridge === undefined || bridge.packetsPerSecond === 0
+        ? {}
+        : { packetsPerSecond: { value: bridge.packetsPerSecond, unit: "packets/s", better: "higher" } };
+    return {
+      packetsPerSecond: bridge?.packetsPerSecond,
+      floorPacketsPerSecond: floorBest?.packetsPerSecond,
+      found,
+      headlines,
+    };
+  },
+};

@@ -1,0 +1,140 @@
+/**
+ * Shell: the whole bridge process at work: real ICE, DTLS and SRTP, driven by colibri2, its whole processor time counted; beside the floor, and beside other
+ * servers (`--peers`) at the same load with the same generator.
+ */
+
+import type { Pair } from "./bridge/pair.ts";
+import { type Load, packetsOutPerSecond, withSpeakers } from "./bridge/participants.ts";
+import { floorPair, loopPair } from "./bridge/subjects.ts";
+import { floorOf, gotThrough, inTurn, pairLine, ratio, warmUpSeconds } from "./bridge.ts";
+import { buildFloor, FLOOR_NEEDS } from "./floor-program.ts";
+import { JANUS_NEEDS, janusPair } from "./janus.ts";
+import { worst } from "./noise.ts";
+import { type BenchOptions, DEFAULTS, loadName } from "./options.ts";
+import type { BenchContext, Headline, Section } from "./section.ts";
+import { median, medianBy, showSpread } from "./statistics.ts";
+import { wholeBridgePair } from "./whole-bridge.ts";
+
+/** One connection a person and a handshake each: larger meetings take long to set up and say nothing new. */
+const MOST_PEOPLE = 60;
+const DEFAULT_LOADS = [
+  { rooms: 1, people: 10 },
+  { rooms: 3, people: 10 },
+] as const;
+/** A thread for each connection, as it is installed, or one for all: Janus may choose what suits it. */
+const JANUS_EVENT_LOOPS = [0, 1] as const;
+/** The budget of design.md 7. */
+const MOST_OF_BEST_PEER = 0.45;
+
+const loadsOf = (options: BenchOptions): Load[] =>
+  (options.loads === DEFAULTS.loads ? DEFAULT_LOADS : options.loads)
+    .map((shape) => withSpeakers({ ...shape, profile: options.profile }))
+    .filter(({ rooms, people, lastN }) => rooms * people <= MOST_PEOPLE && lastN === undefined);
+
+const missingFor = (needs: Readonly<Record<string, string>>): string[] =>
+  Object.entries(needs).flatMap(([program, debian]) => (Bun.which(program) === null ? [debian] : []));
+
+/** Other servers, each in the ways that it can be run. Says what is not installed. */
+async function startPeers(names: readonly string[], load: Load, say: (line: string) => void): Promise<Pair[]> {
+  const pairs: Pair[] = [];
+  if (!names.includes("janus")) return pairs;
+  const missing = missingFor(JANUS_NEEDS);
+  if (missing.length > 0) {
+    say(`  Janus is not measured: apt install ${missing.join(" ")}`);
+    return pairs;
+  }
+  for (const eventLoops of JANUS_EVENT_LOOPS) pairs.push(await janusPair(load, eventLoops));
+  return pairs;
+}
+
+async function measureLoad(context: BenchContext, program: string, load: Load) {
+  const { options, say, progress } = context;
+  const pairs: Pair[] = [];
+  const add = async (pair: Promise<Pair>): Promise<Pair> => {
+    const started = await pair;
+    pairs.push(started);
+    return started;
+  };
+  try {
+    progress(`${loadName(load)}: starting`);
+    const floors = [await add(floorPair(program, load, true)), await add(floorPair(program, load, false))];
+    const loop = await add(loopPair(load, { provider: options.provider, name: "media loop alone" }));
+    const whole = await add(wholeBridgePair("bridge process", load, { provider: options.provider }));
+    const peers = await startPeers(options.peers, load, say);
+    pairs.push(...peers);
+    await inTurn(pairs, load, options, progress);
+    say(`${loadName(load)}: ${packetsOutPerSecond(load)} packets/s out, ${load.profile}`);
+    for (const pair of pairs) say(pairLine(pair));
+    const floor = floorOf(floors) ?? whole;
+    const toFloor = ratio(whole, floor);
+    const peer = floorOf(peers.filter((each) => gotThrough([each])));
+    const toPeer = peer === undefined ? undefined : ratio(whole, peer);
+    const comparable = gotThrough([...floors, loop, whole]);
+    say(
+      `  bridge process to the floor ${toFloor.value.toFixed(2)}   round by round ${showSpread(toFloor.rounds)}${comparable ? "" : "   NOT COMPARABLE: the load did not get through"}`,
+    );
+    if (peer !== undefined && toPeer !== undefined)
+      say(
+        `  bridge process to ${peer.name} ${toPeer.value.toFixed(2)}   round by round ${showSpread(toPeer.rounds)}   (at most ${MOST_OF_BEST_PEER})`,
+      );
+    const cost = (pair: Pair): number => median(pair.rounds.map(({ cpuMicrosPerPacket }) => cpuMicrosPerPacket));
+    const middle = medianBy(whole.rounds, ({ cpuMicrosPerPacket }) => cpuMicrosPerPacket);
+    return {
+      load: loadName(load),
+      profile: load.profile,
+      packetsOutPerSecond: packetsOutPerSecond(load),
+      cpuMicrosPerPacket: cost(whole),
+      loopMicrosPerPacket: cost(loop),
+      floorMicrosPerPacket: cost(floor),
+      ratioToFloor: toFloor.value,
+      ratioByRound: toFloor.rounds,
+      ...(peer === undefined || toPeer === undefined
+        ? {}
+        : {
+            bestPeer: peer.name,
+            bestPeerMicrosPerPacket: cost(peer),
+            ratioToBestPeer: toPeer.value,
+            ratioToBestPeerByRound: toPeer.rounds,
+          }),
+      comparable,
+      delayMs: middle?.delayMs,
+      memoryMb: middle?.pssMb,
+      threads: middle?.threads,
+      worstNoise: worst(pairs.flatMap(({ rounds }) => rounds.map(({ noise }) => noise))),
+      runs: Object.fromEntries(pairs.map(({ name, rounds }) => [name, rounds])),
+    };
+  } finally {
+    await Promise.all(pairs.map((pair) => pair.stop()));
+  }
+}
+
+export const colibriSection: Section = {
+  name: "colibri",
+  title: "The whole bridge process, by colibri2 with ICE, DTLS and SRTP; --peers beside it",
+  needs: FLOOR_NEEDS,
+  seconds: (options) => {
+    const subjects = 4 + (options.peers.includes("janus") ? JANUS_EVENT_LOOPS.length : 0);
+    return loadsOf(options).reduce(
+      (sum, load) => sum + subjects * (warmUpSeconds(load) + options.runs * (options.seconds + 0.3)) + 8,
+      3,
+    );
+  },
+  async measure(context) {
+    const floor = buildFloor();
+    try {
+      const results = [];
+      for (const load of loadsOf(context.options)) results.push(await measureLoad(context, floor.program, load));
+      const headlines: Record<string, Headline> = {};
+      for (const each of results) {
+        if (!each.comparable) continue;
+        headlines[`cpu.${each.load}`] = { value: each.cpuMicrosPerPacket, unit: "µs/packet", better: "lower" };
+        headlines[`ratioToFloor.${each.load}`] = { value: each.ratioToFloor, unit: "x", better: "lower" };
+        if (each.ratioToBestPeer !== undefined)
+          headlines[`ratioToBestPeer.${each.load}`] = { value: each.ratioToBestPeer, unit: "x", better: "lower" };
+      }
+      return { loads: results, headlines };
+    } finally {
+      floor.remove();
+    }
+  },
+};
