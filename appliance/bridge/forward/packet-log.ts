@@ -44,6 +44,11 @@ export class PacketLog {
     return this.#start + (position % this.#size) + HEADER;
   }
 
+  /** Whether the packet at `position` will still be there when `bytes` more have been added. */
+  holds(position: number, bytes: number): boolean {
+    return position >= 0 && this.#head + bytes - position <= this.#size;
+  }
+
   /** Length of the packet at a position that `find` has found. */
   length(position: number): number {
     return read32(this.#bytes, this.#start + (position % this.#size));

@@ -4,7 +4,7 @@
  * Encodings change on key frames only; the highest that is not above the target is taken, whichever key frame comes first, and a better one replaces it. What
  * does not show its key frames (an unknown codec) begins at once.
  */
-import { ReceiverRequests } from "../receive/key-frame-requests.ts";
+import { NeededKeyFrame, ReceiverRequests } from "../receive/key-frame-requests.ts";
 import type { RtpPacket } from "../rtp/packet.ts";
 import type { LayerFilter } from "./layer-filter.ts";
 import type { Rewrite } from "./rewrite.ts";
@@ -28,7 +28,10 @@ export class VideoSender {
   readonly stream: OutgoingStream;
   /** The target's encoding passes and no other. */
   readonly exactly: boolean;
+  /** What the receiver asks for. */
   readonly requests = new ReceiverRequests();
+  /** What has to come before the target can be forwarded. */
+  readonly need = new NeededKeyFrame();
   rtxSsrc = 0;
   /** LayerIndex; −1: nothing is forwarded. */
   #target = -1;
@@ -37,6 +40,7 @@ export class VideoSender {
   #codec = -1;
   readonly #map = new SequenceMap(64);
   #beganAt = 0;
+  #beganWith = -1;
   #timestampOffset = 0;
   /** Encoding that the timestamp offset belongs to, when it is known by its clock. */
   #reference: EncodingView | undefined;
@@ -65,13 +69,21 @@ export class VideoSender {
   /** The target needs a key frame that has not come yet. */
   get needsKeyFrame(): boolean {
     if (this.#target < 0) return false;
-    return this.#current !== this.#target >> 6 || this.#filter?.needsKeyFrame === true;
+    return this.#current !== this.#target >> 6 || this.lacksLayer;
+  }
+
+  /** The current encoding passes, and a layer of it that is wanted can only begin with a key frame. */
+  get lacksLayer(): boolean {
+    return this.#current >= 0 && this.#filter?.needsKeyFrame === true;
   }
 
   setTarget(layer: number): void {
     if (layer === this.#target) return;
     if (layer < 0) this.#current = -1;
-    if (layer >> 6 !== this.#target >> 6) this.requests.reset();
+    if (layer >> 6 !== this.#target >> 6) {
+      this.requests.reset();
+      this.need.met();
+    }
     this.#target = layer;
     this.#applyTarget();
   }
@@ -84,7 +96,7 @@ export class VideoSender {
 
   /**
    * Whether the packet goes to this receiver; then `rewrite` is filled. `codec` tells streams of different codecs apart; `makeFilter` is called when it
-   * changed (never on the steady path).
+   * changed (never on the steady path). `mayBegin`: forwarding of the encoding can begin with this packet.
    */
   accept(
     nowMs: number,
@@ -94,13 +106,12 @@ export class VideoSender {
     showsKeyFrames: boolean,
     makeFilter: (codec: number) => LayerFilter,
     rewrite: Rewrite,
-    late: boolean,
+    mayBegin: boolean,
   ): boolean {
     if (this.#target < 0) return false;
     if (from.encoding !== this.#current || codec !== this.#codec) {
       if (packet.frameStart || !showsKeyFrames) this.#otherFrames += 1;
-      const begins = !late && (showsKeyFrames ? packet.keyFrame && packet.frameStart : true);
-      if (!begins || !this.#wants(from.encoding, codec)) return false;
+      if (!mayBegin || !this.#wants(from.encoding, codec)) return false;
       this.#begin(nowMs, packet, from, codec, makeFilter);
     }
     const filter = this.#filter;
@@ -125,6 +136,11 @@ export class VideoSender {
   /** Outgoing number that the current encoding began with: gaps before it belong to what is not forwarded any more. */
   get beganAt(): number {
     return this.#beganAt;
+  }
+
+  /** Incoming number that the current encoding began with. */
+  get beganWith(): number {
+    return this.#beganWith;
   }
 
   /** Incoming number of the current encoding behind an outgoing one; −1: none. */
@@ -175,6 +191,8 @@ export class VideoSender {
     this.#current = from.encoding;
     this.#otherFrames = 0;
     this.#beganAt = stream.nextSequence;
+    this.#beganWith = packet.extendedSequence;
+    this.need.met();
     this.#map.begin(packet.extendedSequence, this.#beganAt);
     this.#highestTimestamp = packet.timestamp;
     this.#applyTarget();

@@ -4,6 +4,7 @@
  */
 import type { RtpPacket } from "../rtp/packet.ts";
 import { difference32 } from "../rtp/sequence.ts";
+import { DroppedPictures } from "./dropped-pictures.ts";
 import { FrameDecisions } from "./frame-decisions.ts";
 import type { LastSent, LayerFilter } from "./layer-filter.ts";
 import type { Rewrite } from "./rewrite.ts";
@@ -17,6 +18,7 @@ export class Vp8Filter implements LayerFilter {
   #target = 7;
   #allowed = 7;
   #waited = 0;
+  readonly #dropped = new DroppedPictures();
   #pictureDelta = 0;
   #zeroDelta = 0;
   #newestTimestamp = 0;
@@ -31,6 +33,7 @@ export class Vp8Filter implements LayerFilter {
     this.#decisions.clear();
     this.#allowed = this.#target;
     this.#newestTimestamp = (packet.timestamp - 1) >>> 0;
+    this.#dropped.begin();
     this.#pictureDelta = last.pictureId < 0 || packet.pictureId < 0 ? 0 : last.pictureId + 1 - packet.pictureId;
     this.#zeroDelta =
       last.temporalZeroIndex < 0 || packet.temporalZeroIndex < 0
@@ -66,11 +69,12 @@ export class Vp8Filter implements LayerFilter {
     }
     if (!accepted) {
       // A frame that comes in order takes its number with it; for a late one the number was kept and stays a gap.
-      if (inOrder && packet.pictureId >= 0) this.#pictureDelta -= 1;
+      if (inOrder && packet.pictureId >= 0) this.#dropped.drop(packet.timestamp);
       this.#decisions.add(packet.timestamp, false, -1, -1);
     } else {
       const mask = packet.pictureIdBits === 7 ? 0x7f : 0x7fff;
-      const pictureId = packet.pictureId < 0 ? -1 : (packet.pictureId + this.#pictureDelta) & mask;
+      const dropped = inOrder ? this.#dropped.total : this.#dropped.before(packet.timestamp);
+      const pictureId = packet.pictureId < 0 ? -1 : (packet.pictureId + this.#pictureDelta - dropped) & mask;
       const zero = packet.temporalZeroIndex < 0 ? -1 : (packet.temporalZeroIndex + this.#zeroDelta) & 0xff;
       this.#decisions.add(packet.timestamp, true, pictureId, zero);
       if (inOrder) {

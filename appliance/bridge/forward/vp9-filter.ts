@@ -4,6 +4,7 @@
  */
 import type { RtpPacket } from "../rtp/packet.ts";
 import { difference32 } from "../rtp/sequence.ts";
+import { DroppedPictures } from "./dropped-pictures.ts";
 import { FrameDecisions } from "./frame-decisions.ts";
 import type { LastSent, LayerFilter } from "./layer-filter.ts";
 import type { Rewrite } from "./rewrite.ts";
@@ -29,6 +30,7 @@ export class Vp9Filter implements LayerFilter {
   #passed = 0;
   #withoutTop = 0;
   #newestTimestamp = 0;
+  readonly #dropped = new DroppedPictures();
   #pictureDelta = 0;
   #zeroDelta = 0;
 
@@ -53,6 +55,7 @@ export class Vp9Filter implements LayerFilter {
     this.#available = LAYERS - 1;
     this.#withoutTop = 0;
     this.#newestTimestamp = (packet.timestamp - 1) >>> 0;
+    this.#dropped.begin();
     this.#pictureDelta = last.pictureId < 0 || packet.pictureId < 0 ? 0 : last.pictureId + 1 - packet.pictureId;
     this.#zeroDelta =
       last.temporalZeroIndex < 0 || packet.temporalZeroIndex < 0
@@ -95,12 +98,13 @@ export class Vp9Filter implements LayerFilter {
       if (accepted) this.#nextPicture(packet);
     }
     if (!accepted) {
-      if (inOrder && packet.pictureId >= 0) this.#pictureDelta -= 1;
+      if (inOrder && packet.pictureId >= 0) this.#dropped.drop(packet.timestamp);
       this.#pictures.add(packet.timestamp, false, -1, -1);
       return;
     }
     const mask = packet.pictureIdBits === 7 ? 0x7f : 0x7fff;
-    const pictureId = packet.pictureId < 0 ? -1 : (packet.pictureId + this.#pictureDelta) & mask;
+    const dropped = inOrder ? this.#dropped.total : this.#dropped.before(packet.timestamp);
+    const pictureId = packet.pictureId < 0 ? -1 : (packet.pictureId + this.#pictureDelta - dropped) & mask;
     const zero = packet.temporalZeroIndex < 0 ? -1 : (packet.temporalZeroIndex + this.#zeroDelta) & 0xff;
     this.#pictures.add(packet.timestamp, true, pictureId, zero);
     if (inOrder) {

@@ -397,7 +397,7 @@ export class Commands {
     const before = sender.target;
     sender.setTarget(target.layer);
     if (target.layer >= 0 && target.layer !== before && sender.needsKeyFrame)
-      this.#keyFrames.want(nowMs, source, receiver, sender);
+      this.#keyFrames.needed(nowMs, source, receiver, sender);
   }
 
   #dropTaker(source: Source, receiver: Endpoint, sender: VideoSender, key: number): void {

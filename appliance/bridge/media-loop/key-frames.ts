@@ -9,6 +9,8 @@ import type { LoopState } from "./state.ts";
 
 /** An encoding without a packet for so long is taken for switched off. */
 const ALIVE_MS = 1000;
+/** After the last packet that showed somebody waiting, packets are kept for so long. */
+const KEEP_MS = 1000;
 
 const reaches = (endpoint: Endpoint): boolean => endpoint.reachable && endpoint.send !== undefined;
 
@@ -19,17 +21,30 @@ export class KeyFrames {
     this.#state = state;
   }
 
-  /** A receiver waits for a key frame of the source (it asked, or its target needs one). */
-  want(nowMs: number, source: Source, receiver: Endpoint, sender: VideoSender): void {
+  /** The receiver's target cannot be forwarded before a key frame: asked for until one has been. */
+  needed(nowMs: number, source: Source, receiver: Endpoint, sender: VideoSender): void {
+    const target = sender.target >> 6;
+    for (let index = 0; index <= target && index < source.encodings.length; index++)
+      (source.encodings[index] as SourceStream).keepUntil = nowMs + KEEP_MS;
     const stream = sender.exactly
-      ? this.#alive(nowMs, source.encodings[sender.target >> 6])
-      : this.#streamFor(nowMs, source, sender.target >> 6);
-    if (stream === undefined || !stream.requests.ready(nowMs)) return;
-    // A receiver has three requests in ten seconds: none is spent while a key frame could not come in or go out.
+      ? this.#alive(nowMs, source.encodings[target])
+      : this.#streamFor(nowMs, source, target);
+    // Nothing better is sent than what passes already.
+    if (stream === undefined || (stream.encoding === sender.current && !sender.lacksLayer)) return;
     const owner = stream.owner.owner;
     if (!reaches(receiver) || !reaches(owner)) return;
-    if (!sender.requests.ask(nowMs, receiver.rttMs)) return;
-    this.#send(nowMs, stream);
+    // A request that somebody else's need has just sent serves this one, too.
+    if (sender.need.ask(nowMs, owner.rttMs)) this.#send(nowMs, stream);
+  }
+
+  /** The receiver asks: it cannot show what it gets. */
+  asked(nowMs: number, source: Source, receiver: Endpoint, sender: VideoSender): void {
+    if (sender.needsKeyFrame) this.needed(nowMs, source, receiver, sender);
+    const stream = source.encodings[sender.current];
+    if (stream === undefined || !stream.requests.ready(nowMs)) return;
+    // A receiver has three requests in ten seconds: none is spent while a key frame could not come in or go out.
+    if (!reaches(receiver) || !reaches(stream.owner.owner)) return;
+    if (sender.requests.ask(nowMs, receiver.rttMs)) this.#send(nowMs, stream);
   }
 
   /** More was lost than retransmission can mend: whoever watches this stream needs a new start. */

@@ -205,6 +205,6 @@ export class RtcpPath {
   #keyFrameRequest(nowMs: number, endpoint: Endpoint, ssrc: number): void {
     const feed = endpoint.videoBySsrc.get(ssrc | 0);
     if (feed === undefined || feed.sender.target < 0) return;
-    this.#keyFrames.want(nowMs, feed.source, endpoint, feed.sender);
+    this.#keyFrames.asked(nowMs, feed.source, endpoint, feed.sender);
   }
 }

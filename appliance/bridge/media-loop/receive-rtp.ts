@@ -3,6 +3,7 @@
  * loss, codec, layers; then to everybody who takes the source.
  */
 import { Rewrite } from "../forward/rewrite.ts";
+import { BACKLOG_SIZE, Backlog, NO_PAYLOAD } from "../receive/backlog.ts";
 import { Arrival } from "../receive/reception.ts";
 import { parseExtensions } from "../rtp/extensions.ts";
 import { parseHeader, parsePadding } from "../rtp/header.ts";
@@ -24,6 +25,8 @@ const SILENCE = 127;
 /** Silence packets that still go on (bridge.md 4.10). */
 const FORWARDED_SILENCE = 3;
 const SLOT_QUESTION_MS = 1000;
+/** Room in the log that packets following a late key frame may need, each copied once more. */
+const FOLLOWING_BYTES = BACKLOG_SIZE * 1536;
 
 /** Why the SRTP context refused a packet. */
 export const srtpDrop = (reason: number): number => {
@@ -46,6 +49,7 @@ export class RtpPath {
   readonly #sending: Sending;
   readonly #keyFrames: KeyFrames;
   readonly #packet = new RtpPacket();
+  readonly #followed = new RtpPacket();
   readonly #rewrite = new Rewrite();
   readonly #primary = new RedPrimary();
 
@@ -197,6 +201,7 @@ export class RtpPath {
     if (endpoint.muteVideo) return drops.count(Drop["force-muted"]);
     if (packet.payloadLength === 0) {
       drops.count(Drop["padding-only"]);
+      if (nowMs < stream.keepUntil) stream.backlog?.add(packet.extendedSequence, NO_PAYLOAD);
       for (let index = 0; index < takers.length; index++)
         (takers[index] as (typeof takers)[number]).sender.skip(packet, stream.encoding);
       return;
@@ -209,6 +214,10 @@ export class RtpPath {
 
     const late = arrival === Arrival.late;
     const shows = showsKeyFrames(codec);
+    const mayBegin = shows
+      ? packet.keyFrame && packet.frameStart && this.#mayBegin(stream, packet, codec, late)
+      : !late;
+    if (nowMs < stream.keepUntil) this.#keep(stream, packet);
     let position = -1;
     for (let index = 0; index < takers.length; index++) {
       const taker = takers[index] as (typeof takers)[number];
@@ -224,12 +233,68 @@ export class RtpPath {
         drops.count(Drop["no-codec-at-receiver"]);
         continue;
       }
-      const passes = sender.accept(nowMs, packet, stream, codec, shows, makeFilter, this.#rewrite, late);
-      if (sender.needsKeyFrame && shows) this.#keyFrames.want(nowMs, source, receiver, sender);
+      const passes = sender.accept(nowMs, packet, stream, codec, shows, makeFilter, this.#rewrite, mayBegin);
+      if (sender.needsKeyFrame && shows) this.#keyFrames.needed(nowMs, source, receiver, sender);
       if (!passes) continue;
       if (position < 0)
         position = this.#state.log.add(packet.offset, packet.headerLength + packet.payloadLength, LOG_ROOM);
       this.#sending.video(nowMs, receiver, sender.stream, packet, this.#rewrite, taker.to, codec, position);
+    }
+    if (late && mayBegin && shows) this.#follow(nowMs, endpoint, stream, packet.extendedSequence);
+  }
+
+  /** Whether a key frame's first packet can begin a forwarding: what came before it, out of order, must still be there to follow it. */
+  #mayBegin(stream: SourceStream, packet: RtpPacket, codec: number, late: boolean): boolean {
+    const { backlog, reception } = stream;
+    const number = packet.extendedSequence;
+    // Parameter sets in a packet of their own, just before the picture: without them it cannot be decoded.
+    if (codec === Codec.h264 && packet.height === 0 && reception.lacks(number - 1)) return false;
+    if (!late) return true;
+    if (backlog === undefined || reception.highest - number >= BACKLOG_SIZE) return false;
+    for (let each = number + 1; each <= reception.highest; each++) {
+      if (!reception.has(each)) continue;
+      const position = backlog.position(each);
+      if (position !== NO_PAYLOAD && !this.#state.log.holds(position, FOLLOWING_BYTES)) return false;
+    }
+    return true;
+  }
+
+  /** Somebody waits for a key frame: packets are kept, before anybody's numbers are written into them. */
+  #keep(stream: SourceStream, packet: RtpPacket): void {
+    stream.backlog ??= new Backlog();
+    const position = this.#state.log.add(packet.offset, packet.headerLength + packet.payloadLength, LOG_ROOM);
+    stream.backlog.add(packet.extendedSequence, position);
+  }
+
+  /** What came before the first packet of a key frame goes, in its order, to those who have just begun with it. */
+  #follow(nowMs: number, endpoint: Endpoint, stream: SourceStream, first: number): void {
+    const { log, bytes } = this.#state;
+    const takers = stream.owner.videoTakers;
+    const backlog = stream.backlog;
+    const began = ({ sender }: (typeof takers)[number]): boolean =>
+      sender.target >= 0 && sender.current === stream.encoding && sender.beganWith === first;
+    if (backlog === undefined || !takers.some(began)) return;
+    const packet = this.#followed;
+    for (let number = first + 1; number <= stream.reception.highest; number++) {
+      const kept = backlog.position(number);
+      packet.extendedSequence = number;
+      if (kept === NO_PAYLOAD) for (const taker of takers) if (began(taker)) taker.sender.skip(packet, stream.encoding);
+      if (kept < 0) continue;
+      // Copied once more: the one in the backlog keeps the sender's own numbers.
+      const length = log.length(kept);
+      const position = log.add(log.find(kept), length, LOG_ROOM);
+      const at = log.find(position);
+      if (!parseHeader(bytes, at, length, packet)) continue;
+      parseExtensions(bytes, endpoint.payload.kinds, packet);
+      const codec = handling(endpoint.payload.codec[packet.payloadType] as number, packet);
+      if (!parsePayload(codec, bytes, packet, stream)) continue;
+      const shows = showsKeyFrames(codec);
+      for (const taker of takers) {
+        const { receiver, sender } = taker;
+        if (!began(taker) || !receiver.reachable) continue;
+        if (!sender.accept(nowMs, packet, stream, codec, shows, makeFilter, this.#rewrite, false)) continue;
+        this.#sending.video(nowMs, receiver, sender.stream, packet, this.#rewrite, taker.to, codec, position);
+      }
     }
   }
 

@@ -1,13 +1,42 @@
 /**
- * How often key frames are asked for (bridge.md 4.9): per receiver and SSRC at least min(200 ms, RTT + 10 ms) apart and three in ten seconds; per SSRC
- * over all receivers one in 200 ms.
+ * How often key frames are asked for (bridge.md 4.9). What a receiver asks for: at least min(200 ms, RTT + 10 ms) apart and three in ten seconds per SSRC. What
+ * the bridge itself needs before it can forward anything: at once, then further and further apart until it has come. Per SSRC over all receivers: one in 200 ms.
  */
 
 export const MIN_INTERVAL_MS = 200;
 export const WINDOW_MS = 10_000;
 export const MAX_IN_WINDOW = 3;
 
-/** Per receiver and source. */
+/** First repetition of a need; the sender's round trip and a frame's time are added. Doubles each time. */
+const REPEAT_MS = 200;
+const MOST_MS = 1000;
+/** A need that was not felt for so long is another one. */
+const FORGOTTEN_MS = 3000;
+
+/** A receiver cannot be sent anything (better) before a key frame comes: asks until one has been forwarded. */
+export class NeededKeyFrame {
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #feltAt = Number.NEGATIVE_INFINITY;
+  #waitMs = 0;
+
+  /** Felt again; whether it is time to ask. `rttMs`: of the sender, 0: not known. */
+  ask(nowMs: number, rttMs: number): boolean {
+    if (nowMs - this.#feltAt > FORGOTTEN_MS) this.met();
+    this.#feltAt = nowMs;
+    if (nowMs - this.#askedAt < this.#waitMs) return false;
+    this.#askedAt = nowMs;
+    this.#waitMs = this.#waitMs === 0 ? REPEAT_MS + rttMs : Math.min(this.#waitMs * 2, Math.max(MOST_MS, 2 * rttMs));
+    return true;
+  }
+
+  /** It has come, or something else is needed now. */
+  met(): void {
+    this.#askedAt = Number.NEGATIVE_INFINITY;
+    this.#waitMs = 0;
+  }
+}
+
+/** What one receiver asks for of one source. */
 export class ReceiverRequests {
   readonly #at = new Float64Array(MAX_IN_WINDOW).fill(Number.NEGATIVE_INFINITY);
   #next = 0;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { ReportBlock } from "../rtcp/reports.ts";
 import { RtpPacket } from "../rtp/packet.ts";
-import { ReceiverRequests, StreamRequests } from "./key-frame-requests.ts";
+import { NeededKeyFrame, ReceiverRequests, StreamRequests } from "./key-frame-requests.ts";
 import { LayerMeter } from "./layers.ts";
 import { MAX_MISSING, Missing } from "./missing.ts";
 import { IncomingStream } from "./receiver.ts";
@@ -21,7 +21,10 @@ describe("reception, RFC 3550 appendix A", () => {
     expect(reception.highest % 65_536).toBe(2);
     expect(reception.expected).toBe(5);
     expect(reception.lost).toBe(0);
-    expect(reception.receive(65_533)).toBe(Arrival.tooOld); // before the first
+    expect(reception.receive(65_532)).toBe(Arrival.late); // a stream may begin out of order
+    expect([reception.expected, reception.lost]).toEqual([7, 1]);
+    expect(reception.receive(65_532)).toBe(Arrival.duplicate);
+    expect(reception.receive(65_400)).toBe(Arrival.tooOld);
     expect(reception.receive(30_000)).toBe(Arrival.restart);
   });
 
@@ -138,6 +141,19 @@ describe("key-frame requests", () => {
     expect([0, 25, 30].map((now) => quick.ask(now, 20))).toEqual([true, false, true]);
     quick.reset();
     expect(quick.ask(31, 20)).toBe(true);
+  });
+
+  test("what is needed is asked for at once, then further and further apart, until it has come", () => {
+    const need = new NeededKeyFrame();
+    const asked: number[] = [];
+    for (let now = 0; now <= 5_000; now += 10) if (need.ask(now, 50)) asked.push(now);
+    expect(asked).toEqual([0, 250, 750, 1_750, 2_750, 3_750, 4_750]);
+    need.met();
+    expect(need.ask(5_010, 50)).toBe(true);
+    expect(need.ask(5_020, 50)).toBe(false);
+    // Felt again after a while: another need.
+    expect(need.ask(9_000, 50)).toBe(true);
+    expect([9_240, 9_250].map((now) => need.ask(now, 50))).toEqual([false, true]);
   });
 
   test("per stream: one in 200 ms, FIR counts them", () => {

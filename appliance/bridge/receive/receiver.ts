@@ -4,6 +4,7 @@
 import type { EncodingView } from "../forward/video-sender.ts";
 import { middleNtp, type ReportBlock, type SenderReport } from "../rtcp/reports.ts";
 import type { DependencyStructure } from "../rtp/dependency-descriptor.ts";
+import type { Backlog } from "./backlog.ts";
 import { StreamRequests } from "./key-frame-requests.ts";
 import { LayerMeter } from "./layers.ts";
 import { Missing } from "./missing.ts";
@@ -24,6 +25,10 @@ export class IncomingStream<Owner> implements EncodingView {
   /** Hz, of the payload type seen last. */
   clockRate: number;
   lastPacketAt = -1;
+  /** Until when packets are kept in the backlog: somebody waits for a key frame. */
+  keepUntil = Number.NEGATIVE_INFINITY;
+  /** Made when somebody waits for the first time. */
+  backlog: Backlog | undefined;
   /** Templates of its dependency descriptors; made when the first comes. */
   dependencies: DependencyStructure | undefined;
 

@@ -9,6 +9,8 @@ import { FIRST_CYCLE, unwrap16 } from "../rtp/sequence.ts";
 /** Sequence numbers remembered for telling duplicates: bridge.md 4.3 says 1500 at least. */
 const WINDOW = 2048;
 const MAX_JUMP = 16384;
+/** A stream may begin out of order: numbers so far before the first one that came still belong to it. */
+const BEFORE_FIRST = 64;
 
 export const Arrival = {
   /** The next one, or further ahead. */
@@ -68,7 +70,8 @@ export class Reception {
       this.#start(sequence);
       return Arrival.restart;
     }
-    if (-ahead >= WINDOW || extended < this.#base) return Arrival.tooOld;
+    if (-ahead >= WINDOW || extended < this.#base - BEFORE_FIRST) return Arrival.tooOld;
+    if (extended < this.#base) this.#base = extended;
     if (this.has(extended)) return Arrival.duplicate;
     this.#mark(extended);
     this.#received += 1;
@@ -79,6 +82,11 @@ export class Reception {
   has(extended: number): boolean {
     if (extended > this.highest || this.highest - extended >= WINDOW) return false;
     return ((this.#seen[(extended % WINDOW) >>> 5] as number) & (1 << (extended & 31))) !== 0;
+  }
+
+  /** Whether a number since the beginning is missing. */
+  lacks(extended: number): boolean {
+    return extended >= this.#base && !this.has(extended);
   }
 
   /** Interarrival jitter, RFC 3550 A.8; not for recovered packets. `arrivalMs` and RTP time in one clock's ticks. */
