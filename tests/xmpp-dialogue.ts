@@ -71,6 +71,8 @@ export interface DialogueOptions {
   readonly server?: Partial<ServerOptions>;
   /** Milliseconds since 1970 at virtual instant 0. */
   readonly epoch?: number;
+  /** Another one makes other ids and secrets, as another start of a server does. Default 0. */
+  readonly entropy?: number;
 }
 
 /** Virtual time starts here, so that nothing relies on zero. */
@@ -85,9 +87,10 @@ export class DialogueServer {
   readonly actions: ServerAction[] = [];
   readonly #participants = new Map<LinkId, Participant>();
   #lastLink = 0;
-  #entropy = 0;
+  #entropy: number;
 
   constructor(options: DialogueOptions = {}) {
+    this.#entropy = options.entropy ?? 0;
     const limits = { ...TEST_LIMITS, ...options.limits };
     const focusAccount = `focus@${TEST_DOMAINS.auth}`;
     this.wallClock.set((options.epoch ?? Date.UTC(2026, 7, 21)) - START);

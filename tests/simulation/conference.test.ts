@@ -4,46 +4,12 @@
 import { expect, test } from "bun:test";
 import { seededRandom } from "../../appliance/simulated-network.ts";
 import { useRealTime } from "../real-time.ts";
-import type { SimulatedClient } from "./simulated-client.ts";
+import { everythingFlows, settled } from "./everybody.ts";
 import { WholeBox } from "./whole-box.ts";
 
 useRealTime(); // libssl and the runtime below it; the cores get virtual time
 
 const NAMES = ["Ana", "Ben", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hana"];
-/** The SSRCs by which a client is to get the others' microphones and cameras. */
-const wanted = (client: SimulatedClient): number[] =>
-  [...client.sources.values()].flatMap(({ sources }) => {
-    const audio = sources.find(({ mediaType }) => mediaType === "audio");
-    const video = sources.find(({ mediaType }) => mediaType === "video");
-    return [audio, video].flatMap((each) => (each === undefined ? [] : [each.ssrc]));
-  });
-
-/** Everybody sees the same people, was told the sources of each, and gets media of each. */
-function settled(box: WholeBox): boolean {
-  const { present } = box;
-  const nicks = present.map(({ nick }) => nick).sort();
-  return present.every((client) => {
-    const others = nicks.filter((nick) => nick !== client.nick).join();
-    return (
-      client.joined &&
-      client.connected &&
-      [...client.occupants.keys()].sort().join() === others &&
-      [...client.sources.keys()].sort().join() === others
-    );
-  });
-}
-
-const packets = (client: SimulatedClient): Map<number, number> =>
-  new Map([...client.received].map(([ssrc, { packets }]) => [ssrc, packets]));
-
-/** After another second each present client has more of every source it was told. */
-function everythingFlows(box: WholeBox): boolean {
-  const before = box.present.map(packets);
-  box.run(1_500);
-  return box.present.every((client, index) =>
-    wanted(client).every((ssrc) => (client.received.get(ssrc)?.packets ?? 0) > (before[index]?.get(ssrc) ?? 0)),
-  );
-}
 
 const seed = Number(process.env["PARLEY_SEED"] ?? Date.now() >>> 0);
 

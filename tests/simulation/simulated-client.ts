@@ -1,52 +1,40 @@
 /**
- * Tests only: a participant in virtual time: XMPP against the server's core, Jingle with the focus, ICE, DTLS and SRTP over the simulated network,
- * generated audio and VP8, NACKs for what is missing. What it knows of the others it has from the wire alone.
+ * Tests only: a participant in virtual time: XMPP against the server's core, Jingle with the focus, ICE, DTLS and SRTP over the simulated network. What
+ * it knows of the others it has from the wire alone. It comes back as the meeting page does: a lost stream is made anew, a refused request is asked
+ * again, lost media is restarted, and a session goes on until another is offered.
  */
 import type { Path, SrtpProfile } from "../../appliance/bridge/media-commands.ts";
-import { FeedbackFormat, RtcpCursor, RtcpType } from "../../appliance/bridge/rtcp/compound.ts";
-import { writePli } from "../../appliance/bridge/rtcp/key-frame.ts";
-import { nackBitmask, nackEntryCount, nackMediaSsrc, nackPid, writeNack } from "../../appliance/bridge/rtcp/nack.ts";
-import { parseHeader, parsePadding } from "../../appliance/bridge/rtp/header.ts";
-import { RtpPacket } from "../../appliance/bridge/rtp/packet.ts";
 import { classifyDatagram } from "../../appliance/bridge/transport/demux.ts";
 import { DtlsContext } from "../../appliance/bridge/transport/dtls.ts";
 import { makePwd, makeUfrag } from "../../appliance/bridge/transport/ice.ts";
-import { createSrtpContext, type PacketMemory, type SrtpContext } from "../../appliance/bridge/transport/srtp.ts";
-import { nodeProvider } from "../../appliance/bridge/transport/srtp-node.ts";
 import type { Transport } from "../../appliance/bridge/transport/transport.ts";
 import { TEST_RETRANSMISSION, testCertificate } from "../../appliance/bridge/transport/transport-pair.ts";
-import type { SimulatedNode } from "../../appliance/simulated-network.ts";
-import { seededBytes } from "../../appliance/simulated-network.ts";
+import { type Deadline, soonest } from "../../appliance/deadlines.ts";
+import { type SimulatedNode, seededBytes, seededRandom } from "../../appliance/simulated-network.ts";
 import { later, type Millis } from "../../appliance/time.ts";
 import { decodeBridgeMessage } from "../../appliance/wire/channel-messages.ts";
 import { isJingleFault, type Jingle, jingleChild, jingleElement, readJingle } from "../../appliance/wire/jingle.ts";
 import { NS } from "../../appliance/wire/namespaces.ts";
 import type { EndpointSources } from "../../appliance/wire/sources.ts";
+import { errorReply } from "../../appliance/wire/stanza.ts";
 import { attr, child, children, childText, type Element, xml } from "../../appliance/wire/xml.ts";
-import {
-  AudioGenerator,
-  cameraEncodings,
-  type PacketSink,
-  peerSources,
-  Reception,
-  RTX,
-  VideoGenerator,
-  VP8,
-} from "../media-peer-media.ts";
+import { MediaWatch } from "../../ui/session/media-watch.ts";
+import { Reconnecting } from "../../ui/session/reconnecting.ts";
+import type { Reception } from "../media-peer-media.ts";
 import type { Participant } from "../xmpp-dialogue.ts";
 import { PatientTransport } from "./patient-transport.ts";
+import { SimulatedMedia } from "./simulated-media.ts";
 import type { WholeBox } from "./whole-box.ts";
 
 const MEDIA_MS = 20;
-const NACK_MS = 60;
-const MAX_NACKS = 10;
-const PLI_MS = 300;
 const PROFILES: readonly SrtpProfile[] = ["AEAD_AES_128_GCM", "AES128_CM_HMAC_SHA1_80"];
+/** As the page's: conference requests are given up after so long. */
+const REQUEST_MS = 15_000;
+const ROOM_TRIES = 3;
 
 export class SimulatedClient implements SimulatedNode {
   readonly name: string;
   readonly path: Path;
-  readonly received = new Map<number, Reception>();
   /** Occupants it sees, by nick, with the display name. */
   readonly occupants = new Map<string, string>();
   /** Sources of others that it was told, by owner. */
@@ -57,119 +45,156 @@ export class SimulatedClient implements SimulatedNode {
   joined = false;
   role = "";
   connected = false;
-  speaking = true;
   readonly #box: WholeBox;
   readonly #room: string;
-  readonly #seed: number;
-  readonly #stream: Participant;
+  readonly #number: number;
   readonly #random: (count: number) => Uint8Array;
-  readonly #memory: PacketMemory;
-  readonly #audio: AudioGenerator;
-  readonly #video: readonly VideoGenerator[];
-  readonly #packet = new RtpPacket();
-  readonly #cursor = new RtcpCursor();
-  readonly #sink: PacketSink;
+  readonly #chance: () => number;
   readonly #dtls: DtlsContext;
   readonly #fingerprint: string;
+  readonly #watch = new MediaWatch();
+  readonly #reconnecting = new Reconnecting({ websocket: true, bosh: false });
+  #stream: Participant | undefined;
   #transport: Transport | undefined;
-  #send: SrtpContext | undefined;
-  #receive: SrtpContext | undefined;
+  #media: SimulatedMedia | undefined;
+  #sessions = 0;
   #selected: Path | undefined;
   #sid = "";
+  #bridgeSession: string | undefined;
   #mediaAt: Millis | undefined;
-  #frames = 0;
-  #transportSequence = 0;
   #channel: number | undefined;
+  #channelUrl: URL | undefined;
+  #channelFailures = 0;
   #gone = false;
-  /** When it last asked for a key frame, by SSRC. */
-  readonly #asked = new Map<number, number>();
-  readonly #missing = new Map<
-    string,
-    { readonly ssrc: number; readonly sequence: number; tries: number; at: number }
-  >();
+  /** Rises with every attempt to enter, so that what belongs to an abandoned one is ignored. */
+  #entry = 0;
+  #focusThere = false;
+  #wait = 1_000;
+  #roomTries = ROOM_TRIES;
 
   constructor(box: WholeBox, name: string, room: string, index: number) {
     this.name = name;
     this.#box = box;
     this.#room = room;
-    this.#seed = 5_000 + index;
-    this.#random = seededBytes(this.#seed);
+    this.#number = index;
+    const seed = 5_000 + index;
+    this.#random = seededBytes(seed);
+    this.#chance = seededRandom(seed);
     this.path = { socket: 0, address: `10.9.${index >> 8}.${(index & 255) + 2}`, port: 40_000 + index };
-    this.#stream = box.xmpp.guest({ room });
-    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-    this.#memory = { memory, bytes: new Uint8Array(memory.buffer), base: 0 };
-    const ssrc = 100_000 + index * 100;
-    this.#audio = new AudioGenerator(ssrc);
-    this.#video = cameraEncodings(ssrc + 1).map((encoding) => new VideoGenerator(encoding));
-    const certificate = testCertificate(this.#seed);
+    const certificate = testCertificate(seed);
     this.#fingerprint = certificate.fingerprint;
     this.#dtls = new DtlsContext(certificate, PROFILES, TEST_RETRANSMISSION);
-    this.#sink = {
-      packet: (bytes, header, payload) => this.#sendRtp(bytes, header, payload),
-      transportSequence: () => {
-        this.#transportSequence = (this.#transportSequence + 1) & 0xffff;
-        return this.#transportSequence;
-      },
-    };
   }
 
   get nick(): string {
-    return this.#stream.jid.slice(0, 8);
+    return this.#stream?.jid.slice(0, 8) ?? "";
   }
 
   get roomJid(): string {
     return `${this.#room}@${this.#box.domains.muc}`;
   }
 
-  /** Asks the focus for the conference, then enters the room. */
-  join(): void {
-    const request = `<conference xmlns="${NS.focus}" room="${this.roomJid}" machine-uid="m${this.#seed}"/>`;
-    this.#stream.send(`<iq type="set" id="conference" to="${this.#box.domains.focus}">${request}</iq>`);
-  }
-
-  say(text: string): void {
-    this.#stream.send(`<message type="groupchat" to="${this.roomJid}"><body>${text}</body></message>`);
-  }
-
-  /** Leaves as a client does that has time to. */
-  leave(): void {
-    this.#stream.send(`<presence type="unavailable" to="${this.roomJid}/${this.nick}"/>`);
-    this.#end();
-  }
-
-  /** Is gone without a word, like a laptop that is closed. */
-  vanish(): void {
-    this.#stream.drop();
-    this.#end();
-  }
-
-  #end(): void {
-    this.#gone = true;
-    this.#mediaAt = undefined;
-    this.connected = false;
-    if (this.#channel !== undefined) this.#box.closeChannel(this.#channel);
-    this.#endTransport();
-    this.#dtls.close();
+  /** What came in the present session, by SSRC. */
+  get received(): ReadonlyMap<number, Reception> {
+    return this.#media?.received ?? new Map();
   }
 
   get gone(): boolean {
     return this.#gone;
   }
 
-  #endTransport(): void {
-    this.#transport?.close();
-    this.#transport = undefined;
-    this.#send?.close();
-    this.#receive?.close();
-    this.#send = undefined;
-    this.#receive = undefined;
+  // --- the stream
+
+  /** Logs in, asks the focus for the conference, then enters the room. */
+  join(): void {
+    const stream = this.#box.login({ room: this.#room });
+    if (stream === undefined) {
+      this.#tryLater();
+      return;
+    }
+    this.#stream = stream;
+    this.#reconnecting.connected();
+    this.occupants.clear();
+    this.joined = false;
+    this.#enter();
+  }
+
+  /** The server is gone. */
+  streamLost(): void {
+    if (this.#stream === undefined || this.#gone) return;
+    this.#stream = undefined;
+    this.joined = false;
+    this.#entry++;
+    this.#tryLater();
+  }
+
+  #tryLater(): void {
+    const { at } = this.#reconnecting.lost(this.#box.now);
+    this.#box.after(at - this.#box.now, () => {
+      if (!this.#gone) this.join();
+    });
+  }
+
+  /** Asks the focus to come, and joins when it has. */
+  #enter(tries = ROOM_TRIES): void {
+    this.#entry++;
+    this.#wait = 1_000;
+    this.#roomTries = tries;
+    this.#ask();
+  }
+
+  #ask(): void {
+    const entry = this.#entry;
+    const id = `conference-${entry}-${this.#wait}`;
+    const request = `<conference xmlns="${NS.focus}" room="${this.roomJid}" machine-uid="m${this.#number}"/>`;
+    this.#stream?.send(`<iq type="set" id="${id}" to="${this.#box.domains.focus}">${request}</iq>`);
+    const waited = this.#wait;
+    this.#box.after(REQUEST_MS, () => {
+      if (this.#entry === entry && this.#waiting && this.#wait === waited) this.#askAgain(entry);
+    });
+  }
+
+  #askAgain(entry: number): void {
+    const wait = this.#wait;
+    this.#wait = Math.min(wait * 2, 16_000);
+    this.#box.after(wait, () => {
+      if (this.#entry === entry && !this.#gone && this.#waiting) this.#ask();
+    });
+  }
+
+  /** For the focus: to get in, or because it has left. */
+  get #waiting(): boolean {
+    return !this.joined || !this.#focusThere;
+  }
+
+  say(text: string): void {
+    this.#stream?.send(`<message type="groupchat" to="${this.roomJid}"><body>${text}</body></message>`);
+  }
+
+  /** Leaves as a client does that has time to. */
+  leave(): void {
+    this.#stream?.send(`<presence type="unavailable" to="${this.roomJid}/${this.nick}"/>`);
+    this.#end();
+  }
+
+  /** Is gone without a word, like a laptop that is closed. */
+  vanish(): void {
+    this.#stream?.drop();
+    this.#end();
+  }
+
+  #end(): void {
+    this.#gone = true;
+    this.#closeChannel();
+    this.#endSession();
+    this.#dtls.close();
   }
 
   /** Handles what the server has written; true when there was something. */
   read(): boolean {
-    const stanzas = this.#stream.all();
-    if (this.#gone) return false;
-    for (const stanza of stanzas) this.#stanza(stanza);
+    const stream = this.#stream;
+    const stanzas = stream?.all() ?? [];
+    for (const stanza of stanzas) if (!this.#gone && this.#stream === stream) this.#stanza(stanza);
     return stanzas.length > 0;
   }
 
@@ -184,13 +209,19 @@ export class SimulatedClient implements SimulatedNode {
       if (body !== undefined && type === "groupchat") this.chat.push(body);
       return;
     }
-    if (type === "error") {
-      this.faults.push(stanza.toString());
-      return;
-    }
-    if (type === "result") {
-      const conference = child(stanza, "conference", NS.focus);
-      if (conference !== undefined) this.#enter(attr(conference, "ready") === "true");
+    const id = attr(stanza, "id") ?? "";
+    if (type === "error" || type === "result") {
+      if (id.startsWith("conference-")) {
+        if (id !== `conference-${this.#entry}-${this.#wait}` || !this.#waiting) return;
+        const conference = child(stanza, "conference", NS.focus);
+        if (conference !== undefined && attr(conference, "ready") === "true") {
+          if (!this.joined) this.#sendJoin();
+        } else this.#askAgain(this.#entry);
+      } else if (type === "error") {
+        if (id !== `accept-${this.#sid}` && id !== `restart-${this.#sid}`) return; // of a session that is over
+        this.faults.push(stanza.toString());
+        this.#watch.failed(this.#box.now);
+      }
       return;
     }
     const jingle = jingleChild(stanza);
@@ -198,25 +229,31 @@ export class SimulatedClient implements SimulatedNode {
     else if (child(stanza, "query", NS.discoInfo) !== undefined) this.#answerDisco(stanza);
   }
 
-  #enter(ready: boolean): void {
-    if (!ready) {
-      this.join();
-      return;
-    }
+  #sendJoin(): void {
     const presence =
       `<x xmlns="${NS.muc}"/><nick xmlns="${NS.nick}">${this.name}</nick>` +
       `<SourceInfo>{"${this.nick}-a0":{"muted":false},"${this.nick}-v0":{"muted":false}}</SourceInfo>`;
-    this.#stream.send(`<presence to="${this.roomJid}/${this.nick}">${presence}</presence>`);
+    this.#stream?.send(`<presence to="${this.roomJid}/${this.nick}">${presence}</presence>`);
   }
 
   #presence(stanza: Element): void {
     const nick = attr(stanza, "from")?.split("/")[1];
     if (nick === undefined) return;
     if (attr(stanza, "type") === "error") {
-      this.faults.push(stanza.toString());
+      const tries = this.#roomTries - 1;
+      if (tries < 0) this.faults.push(stanza.toString());
+      else
+        this.#box.after(500 + this.#chance() * 2_500, () => {
+          if (!this.#gone && !this.joined && this.#stream !== undefined) this.#enter(tries);
+        });
       return;
     }
     const user = child(stanza, "x", NS.mucUser);
+    if (nick === "focus") {
+      this.#focusThere = attr(stanza, "type") === undefined;
+      if (!this.#focusThere && this.joined) this.#enter();
+      return;
+    }
     const self = user !== undefined && children(user, "status").some((each) => attr(each, "code") === "110");
     if (attr(stanza, "type") === "unavailable") {
       this.occupants.delete(nick);
@@ -227,7 +264,7 @@ export class SimulatedClient implements SimulatedNode {
       this.joined = true;
       const item = user === undefined ? undefined : child(user, "item");
       this.role = (item && attr(item, "role")) ?? "";
-    } else if (nick !== "focus") this.occupants.set(nick, childText(stanza, "nick", NS.nick) ?? "");
+    } else this.occupants.set(nick, childText(stanza, "nick", NS.nick) ?? "");
   }
 
   #answerDisco(iq: Element): void {
@@ -250,22 +287,31 @@ export class SimulatedClient implements SimulatedNode {
   }
 
   #answer(iq: Element, ...payload: Element[]): void {
-    this.#stream.send(
+    this.#stream?.send(
       xml("iq", { xmlns: NS.client, type: "result", id: attr(iq, "id"), to: attr(iq, "from") }, payload).toString(),
     );
   }
 
+  // --- the session
+
   #answerJingle(iq: Element, element: Element): void {
-    this.#answer(iq);
     const jingle = readJingle(element);
     if (isJingleFault(jingle)) {
       this.faults.push(jingle.text);
       return;
     }
+    if (jingle.action === "session-initiate") {
+      this.#answer(iq);
+      this.#accept(jingle, attr(iq, "from") ?? "");
+      return;
+    }
+    if (jingle.sid !== this.#sid) {
+      const unknown = xml("unknown-session", { xmlns: NS.jingleErrors });
+      this.#stream?.send(errorReply(iq, { condition: "item-not-found", extra: [unknown] }).toString());
+      return;
+    }
+    this.#answer(iq);
     switch (jingle.action) {
-      case "session-initiate":
-        this.#accept(jingle, attr(iq, "from") ?? "");
-        return;
       case "source-add":
         this.#learn(jingle);
         return;
@@ -279,10 +325,9 @@ export class SimulatedClient implements SimulatedNode {
         }
         return;
       case "session-terminate":
-        this.connected = false;
-        this.#mediaAt = undefined;
-        this.#endTransport();
-        this.sources.clear();
+        this.#closeChannel();
+        this.#endSession();
+        this.#watch.ended();
         return;
       default:
         return;
@@ -300,16 +345,35 @@ export class SimulatedClient implements SimulatedNode {
     }
   }
 
+  #endSession(): void {
+    this.connected = false;
+    this.#mediaAt = undefined;
+    this.#sid = "";
+    this.#transport?.close();
+    this.#transport = undefined;
+    this.#selected = undefined;
+    this.#media?.close();
+    this.#media = undefined;
+    this.sources.clear();
+  }
+
   #accept(offer: Jingle, focus: string): void {
     const remote = offer.contents.find((each) => each.transport !== undefined)?.transport;
     if (remote === undefined) {
       this.faults.push("an offer without transport");
       return;
     }
-    this.#endTransport();
-    this.sources.clear();
+    this.#closeChannel();
+    this.#endSession();
+    this.#watch.renewed();
     this.#learn(offer);
     this.#sid = offer.sid;
+    this.#bridgeSession = offer.bridgeSession?.id;
+    const firstSsrc = 100_000 + this.#number * 10_000 + ++this.#sessions * 10;
+    const media = new SimulatedMedia(firstSsrc, this.sources, (bytes) => {
+      if (this.#selected !== undefined) this.#box.toLoop(this, bytes);
+    });
+    this.#media = media;
     const localUfrag = makeUfrag(this.#random);
     const localPwd = makePwd(this.#random);
     this.#transport = new PatientTransport({
@@ -321,17 +385,6 @@ export class SimulatedClient implements SimulatedNode {
       random: this.#random,
       wake: () => {},
     });
-    const own = peerSources(
-      this.nick,
-      this.#audio.ssrc,
-      this.#video.map(({ encoding }) => encoding),
-    );
-    const sources: EndpointSources = {
-      sources: own.flatMap((each) =>
-        each.sources.sources.map((source) => ({ ...source, msid: `${each.id}-stream ${each.id}-track` })),
-      ),
-      groups: own.flatMap((each) => each.sources.groups),
-    };
     const transport = {
       ufrag: localUfrag,
       pwd: localPwd,
@@ -344,23 +397,23 @@ export class SimulatedClient implements SimulatedNode {
       action: "session-accept",
       sid: this.#sid,
       initiator: focus,
-      responder: this.#stream.jid,
-      contents: (["audio", "video"] as const).map((media) => {
-        const offered = offer.contents.find((each) => each.media === media);
+      responder: this.#stream?.jid ?? "",
+      contents: (["audio", "video"] as const).map((kind) => {
+        const offered = offer.contents.find((each) => each.media === kind);
         return {
-          name: media,
+          name: kind,
           creator: "responder",
           senders: "both",
-          media,
+          media: kind,
           rtcpMux: true,
           transport,
           ...(offered?.description === undefined ? {} : { description: offered.description }),
         };
       }),
-      sources: new Map([["", sources]]),
+      sources: new Map([["", media.sources(this.nick)]]),
       bundle: ["audio", "video", "data"],
     });
-    this.#stream.send(xml("iq", { xmlns: NS.client, type: "set", id: "accept", to: focus }, accept).toString());
+    this.#sendJingle(`accept-${this.#sid}`, accept);
     this.#transport.setRemote(this.#box.now, {
       ufrag: remote.ufrag ?? "",
       pwd: remote.pwd ?? "",
@@ -368,32 +421,92 @@ export class SimulatedClient implements SimulatedNode {
       candidates: remote.candidates,
     });
     const [url] = remote.webSockets;
-    if (url !== undefined) this.#openChannel(new URL(url));
+    if (url !== undefined) {
+      this.#channelUrl = new URL(url);
+      this.#channelFailures = 0;
+      this.#openChannel(this.#sid);
+    }
     this.#drain();
   }
 
-  #openChannel(url: URL): void {
+  #sendJingle(id: string, jingle: Element): void {
+    const to = `${this.roomJid}/focus`;
+    this.#stream?.send(xml("iq", { xmlns: NS.client, type: "set", id, to }, jingle).toString());
+  }
+
+  #mend(): void {
+    if (this.#stream === undefined || !this.joined) return; // first the stream, then the media
+    const action = this.#watch.due(this.#box.now);
+    if (action === "rejoin") {
+      this.#stream.send(`<presence type="unavailable" to="${this.roomJid}/${this.nick}"/>`);
+      this.joined = false;
+      this.occupants.clear();
+      this.#enter();
+    }
+    if (action !== "restart" || this.#sid === "") return;
+    const terminate = jingleElement({
+      action: "session-terminate",
+      sid: this.#sid,
+      contents: [],
+      sources: new Map(),
+      reason: { condition: "connectivity-error", text: "ICE FAILED" },
+      bridgeSession: { ...(this.#bridgeSession === undefined ? {} : { id: this.#bridgeSession }), restart: true },
+    });
+    this.#sendJingle(`restart-${this.#sid}`, terminate);
+  }
+
+  // --- the bridge channel
+
+  #closeChannel(): void {
     if (this.#channel !== undefined) this.#box.closeChannel(this.#channel);
-    this.#channel = this.#box.openChannel(url, (text) => {
+    this.#channel = undefined;
+    this.#channelUrl = undefined;
+  }
+
+  /** The channel broke, by no wish of ours. */
+  channelLost(channel: number): void {
+    if (this.#channel !== channel) return;
+    this.#channel = undefined;
+    this.#openChannelLater(this.#sid);
+  }
+
+  #openChannelLater(sid: string): void {
+    this.#box.after(Math.min(1_000 * 2 ** this.#channelFailures++, 60_000), () => this.#openChannel(sid));
+  }
+
+  #openChannel(sid: string): void {
+    const url = this.#channelUrl;
+    if (this.#gone || this.#sid !== sid || url === undefined) return;
+    const channel = this.#box.openChannel(this, url, (text) => {
       const message = decodeBridgeMessage(text);
       if (message?.colibriClass === "ForwardedSources") this.forwarded = message.forwardedSources;
     });
+    if (channel === undefined) {
+      this.#openChannelLater(sid);
+      return;
+    }
+    this.#channel = channel;
+    this.#channelFailures = 0;
     this.#box.channelText(
-      this.#channel,
+      channel,
       '{"colibriClass":"ReceiverVideoConstraints","lastN":-1,"defaultConstraints":{"maxHeight":180},"constraints":{}}',
     );
   }
 
   // --- media
 
-  nextDeadline() {
-    const transport = this.#transport?.nextDeadline();
-    const media = this.#mediaAt === undefined ? undefined : { at: this.#mediaAt, why: `${this.name} media` };
-    if (transport === undefined || media === undefined) return transport ?? media;
-    return transport.at < media.at ? transport : media;
+  nextDeadline(): Deadline | undefined {
+    const watch = this.#stream === undefined || !this.joined ? undefined : this.#watch.nextDeadline();
+    return soonest(
+      this.#transport?.nextDeadline(),
+      this.#mediaAt === undefined ? undefined : { at: this.#mediaAt, why: `${this.name} media` },
+      watch === undefined ? undefined : { at: watch, why: `${this.name} mends` },
+    );
   }
 
   handleTimeout(now: Millis): void {
+    const watch = this.#watch.nextDeadline();
+    if (watch !== undefined && watch <= now) this.#mend();
     const deadline = this.#transport?.nextDeadline();
     if (deadline !== undefined && deadline.at <= now) {
       this.#transport?.handleTimeout(now);
@@ -401,138 +514,33 @@ export class SimulatedClient implements SimulatedNode {
     }
     if (this.#mediaAt === undefined || this.#mediaAt > now) return;
     this.#mediaAt = later(this.#mediaAt, MEDIA_MS);
-    this.#audio.send(this.speaking ? 60 : 0, this.#sink);
-    this.#frames += 0.3; // 15 frames a second, one encoding: what is held here does not hang on the picture's size
-    if (this.#frames >= 1) {
-      this.#frames -= 1;
-      this.#video[0]?.frameDue(this.#sink);
-    }
-    this.#askAgain(now);
+    this.#media?.tick(now);
   }
 
   receive(now: Millis, bytes: Uint8Array): void {
     const kind = classifyDatagram(bytes);
-    if (kind === "stun" || kind === "dtls") {
-      this.#transport?.handleDatagram(now, this.#box.mediaPath, bytes);
-      this.#drain();
+    if (kind === "rtp" || kind === "rtcp") {
+      this.#media?.receive(now, kind, bytes);
       return;
     }
-    if (this.#receive === undefined) return;
-    this.#memory.bytes.set(bytes);
-    if (kind === "rtp") this.#rtp(now, bytes.length);
-    else if (kind === "rtcp") this.#rtcp(bytes.length);
-  }
-
-  #rtp(now: Millis, length: number): void {
-    const { bytes } = this.#memory;
-    const packet = this.#packet;
-    if (!parseHeader(bytes, 0, length, packet)) return;
-    const plain = this.#receive?.unprotectRtp(0, packet.headerLength, length) ?? -1;
-    if (plain < 0 || !parsePadding(bytes, plain, packet) || packet.payloadLength === 0) return;
-    let { ssrc } = packet;
-    if (packet.payloadType === RTX) {
-      ssrc = this.#ownerOfRtx(ssrc) ?? ssrc;
-      packet.sequence = ((bytes[packet.payloadOffset] ?? 0) << 8) | (bytes[packet.payloadOffset + 1] ?? 0);
-      packet.payloadOffset += 2;
-      packet.payloadLength -= 2;
-      const stream = this.#stream_(ssrc);
-      packet.payloadType = VP8; // the first packet of a stream may itself come as a repeat
-      stream.recovered++;
-    }
-    const missing: number[] = [];
-    this.#stream_(ssrc).take(bytes, packet, now, missing);
-    this.#missing.delete(`${ssrc} ${packet.sequence}`);
-    const video = [...this.sources.values()].some(({ groups }) => groups.some(({ ssrcs }) => ssrcs[0] === ssrc));
-    if (video)
-      for (const sequence of missing) this.#missing.set(`${ssrc} ${sequence}`, { ssrc, sequence, tries: 0, at: 0 });
-  }
-
-  /** From the FID groups that were signalled. */
-  #ownerOfRtx(rtx: number): number | undefined {
-    for (const { groups } of this.sources.values())
-      for (const { semantics, ssrcs } of groups) if (semantics === "FID" && ssrcs[1] === rtx) return ssrcs[0];
-    return undefined;
-  }
-
-  #stream_(ssrc: number): Reception {
-    const known = this.received.get(ssrc);
-    if (known !== undefined) return known;
-    const fresh = new Reception();
-    this.received.set(ssrc, fresh);
-    return fresh;
-  }
-
-  #rtcp(length: number): void {
-    const plain = this.#receive?.unprotectRtcp(0, length) ?? -1;
-    if (plain < 0) return;
-    const bytes = this.#memory.bytes.slice(0, plain);
-    const cursor = this.#cursor;
-    cursor.begin(bytes, 0, plain);
-    while (cursor.next()) {
-      const media = nackMediaSsrc(bytes, cursor.offset);
-      const generator = this.#video.find(({ encoding }) => encoding.ssrc === media);
-      if (generator === undefined) continue;
-      if (cursor.type === RtcpType.payloadFeedback && cursor.count === FeedbackFormat.pictureLoss)
-        generator.requestKeyFrame();
-      if (cursor.type !== RtcpType.transportFeedback || cursor.count !== FeedbackFormat.nack) continue;
-      for (let entry = 0; entry < nackEntryCount(cursor.length); entry++) {
-        const pid = nackPid(bytes, cursor.offset, entry);
-        const mask = nackBitmask(bytes, cursor.offset, entry);
-        generator.resend(pid, this.#sink);
-        for (let bit = 0; bit < 16; bit++)
-          if ((mask & (1 << bit)) !== 0) generator.resend((pid + bit + 1) & 0xffff, this.#sink);
-      }
-    }
-  }
-
-  #askAgain(now: Millis): void {
-    // A decoder that has nothing to begin with says so, as browsers do.
-    for (const [ssrc, { frames, keyFrames }] of this.received) {
-      if (frames === 0 || keyFrames > 0 || now - (this.#asked.get(ssrc) ?? 0) < PLI_MS) continue;
-      this.#asked.set(ssrc, now);
-      const bytes = new Uint8Array(16);
-      const length = writePli(bytes, 0, this.#audio.ssrc, ssrc);
-      this.#memory.bytes.set(bytes.subarray(0, length));
-      this.#transmit(this.#send?.protectRtcp(0, length) ?? -1);
-    }
-    const due = new Map<number, number[]>();
-    for (const [key, entry] of this.#missing) {
-      if (entry.tries >= MAX_NACKS) this.#missing.delete(key);
-      else if (now - entry.at >= NACK_MS) {
-        entry.tries++;
-        entry.at = now;
-        due.set(entry.ssrc, [...(due.get(entry.ssrc) ?? []), entry.sequence]);
-      }
-    }
-    for (const [ssrc, sequences] of due) {
-      const bytes = new Uint8Array(1_400);
-      const length = writeNack(bytes, 0, 1_200, this.#audio.ssrc, ssrc, Uint16Array.from(sequences), sequences.length);
-      this.#memory.bytes.set(bytes.subarray(0, length));
-      this.#transmit(this.#send?.protectRtcp(0, length) ?? -1);
-    }
-  }
-
-  #sendRtp(bytes: Uint8Array, headerBytes: number, payloadBytes: number): void {
-    this.#memory.bytes.set(bytes.subarray(0, headerBytes + payloadBytes));
-    this.#transmit(this.#send?.protectRtp(0, headerBytes, headerBytes, payloadBytes) ?? -1);
-  }
-
-  #transmit(length: number): void {
-    if (length > 0 && this.#selected !== undefined) this.#box.toLoop(this, this.#memory.bytes.slice(0, length));
+    this.#transport?.handleDatagram(now, this.#box.mediaPath, bytes);
+    this.#drain();
   }
 
   #drain(): void {
     for (let action = this.#transport?.poll(); action !== undefined; action = this.#transport?.poll()) {
       if (action.type === "send") this.#box.toLoop(this, action.bytes);
       else if (action.type === "select-path") this.#selected = action.path;
-      else if (action.type === "srtp-keys") {
-        const provider = nodeProvider(this.#memory);
-        this.#send = createSrtpContext(provider, this.#memory, action.profile, action.send, "send");
-        this.#receive = createSrtpContext(provider, this.#memory, action.profile, action.receive, "receive");
-      } else if (action.type === "connected") {
+      else if (action.type === "srtp-keys") this.#media?.keys(action.profile, action.send, action.receive);
+      else if (action.type === "connected") {
         this.connected = true;
         this.#mediaAt ??= this.#box.now;
-      } else if (action.type === "failed") this.faults.push(`transport: ${action.reason}`);
+        this.#watch.connected();
+      } else if (action.type === "failed") {
+        this.faults.push(`transport: ${action.reason}`);
+        this.connected = false;
+        this.#watch.failed(this.#box.now);
+      }
     }
   }
 }

@@ -236,6 +236,16 @@ export class Conference {
     );
   }
 
+  /** The focus is gone from the room (it died, or moved): whoever serves now is asked to come, as when joining. Media goes on meanwhile. */
+  async #recallFocus(room: Room): Promise<void> {
+    const missing = (): boolean => this.#room === room && room.joined && !room.focusThere && !this.#left;
+    for (let wait = 1; missing() && this.#connection.established; wait = Math.min(wait * 2, 16)) {
+      const answer = await this.#askFocus();
+      if (answer === "stop" || answer?.ready === true) return;
+      await delay(wait * 1000);
+    }
+  }
+
   #tries = DEFAULT_ROOM_TRIES;
 
   async #askFocus(): Promise<ConferenceAnswer | undefined | "stop"> {
@@ -411,6 +421,10 @@ export class Conference {
         this.#refreshInfo();
         return;
       case "self-left":
+        return;
+      case "focus-left":
+        this.#emit(event);
+        void this.#recallFocus(room);
         return;
       default:
         this.#emit(event);
