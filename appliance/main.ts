@@ -125,7 +125,9 @@ const run = async (given: Arguments): Promise<number> => {
         say,
       );
     case "bench": {
-      const options = [...given.flags].flatMap(([name, value]) => [`--${name}`, value]);
+      const options = [...given.flags].flatMap(([name, value]) =>
+        value === "" ? [`--${name}`] : [`--${name}`, value],
+      );
       return Bun.spawn([process.execPath, join(programFolder, "scripts", "bench.ts"), ...options], {
         stdio: ["ignore", "inherit", "inherit"],
       }).exited;

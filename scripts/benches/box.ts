@@ -7,11 +7,17 @@ import { BridgeFocus } from "../../tests/bridge-focus.ts";
 import { Box } from "../../tests/e2e/box.ts";
 import type { MediaPeer } from "../../tests/media-peer.ts";
 import { aloneBytes, megabytes, type ProcessMemory, parsePss, parseSmaps, totalPss } from "./memory.ts";
+import { cpuBetween, cpuOf } from "./processes.ts";
 import type { Section } from "./section.ts";
 
 const PEOPLE = 10;
 const IDLE_SETTLE_MS = 10_000;
+const IDLE_MEASURED_MS = 15_000;
 const CALL_MS = 20_000;
+/** Budgets of design.md 7. */
+const MOST_IDLE_SHARE = 0.01;
+const MOST_IDLE_MB = 120;
+const MOST_IN_CALL_MB = 200;
 
 const childrenOf = (pid: number): number[] => {
   const found: number[] = [];
@@ -27,6 +33,16 @@ const childrenOf = (pid: number): number[] => {
   return found;
 };
 
+const processesOf = (ready: Box["ready"]): number[] => [ready.pids.supervisor, ...childrenOf(ready.pids.supervisor)];
+
+/** Share of one core that these processes use together when nobody asks anything of them. */
+async function idleShare(pids: readonly number[]): Promise<number> {
+  const before = pids.map(cpuOf);
+  await Bun.sleep(IDLE_MEASURED_MS);
+  const spent = pids.map((pid, index) => cpuBetween(before[index] ?? new Map(), cpuOf(pid)).seconds);
+  return spent.reduce((sum, seconds) => sum + seconds, 0) / (IDLE_MEASURED_MS / 1000);
+}
+
 /** All processes of a box, the supervisor included. */
 export const memoryOf = (ready: Box["ready"]): ProcessMemory[] => {
   const names = new Map<number, string>([
@@ -34,7 +50,7 @@ export const memoryOf = (ready: Box["ready"]): ProcessMemory[] => {
     ...ready.pids.bridge.map((pid, index): [number, string] => [pid, `bridge ${index + 1}`]),
   ]);
   names.set(ready.pids.supervisor, "supervisor");
-  const all = [ready.pids.supervisor, ...childrenOf(ready.pids.supervisor)];
+  const all = processesOf(ready);
   return all.flatMap((pid) => {
     try {
       const pssBytes = parsePss(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
@@ -66,17 +82,22 @@ export const boxSection: Section = {
   name: "box",
   title: "memory of the whole box (PSS) and its start",
   needs: {},
-  seconds: () => 45,
-  async measure({ say }) {
+  seconds: () => 60,
+  async measure({ say, progress }) {
     const from = performance.now();
     // Peers and bridge meet on the loopback, so that no interface of the machine matters.
     const box = await Box.start({ toml: '[bridge]\nmedia_addresses = ["127.0.0.1"]\n' });
     const startMs = performance.now() - from;
     say(`  start to healthy                          ${Math.round(startMs).toString().padStart(8)} ms`);
     try {
+      progress("idle");
       await Bun.sleep(IDLE_SETTLE_MS);
+      const share = await idleShare(processesOf(box.ready));
       const idle = memoryOf(box.ready);
       printMemory("idle", idle, say);
+      say(
+        `  idle     of a core                        ${(share * 100).toFixed(2).padStart(8)} %   (at most ${MOST_IDLE_SHARE * 100})`,
+      );
       const [bridgeHttp = 0] = box.ready.ports.bridgeHttp;
       const [colibri = 0] = box.ready.ports.colibri;
       const focus = new BridgeFocus({ bridgeHttp, colibri }, "bench");
@@ -99,8 +120,19 @@ export const boxSection: Section = {
       printMemory("in call", inCall, say);
       say(`  in call: ${PEOPLE} people, each sees ${Math.min(...seen)} others or more`);
       await focus.stop();
+      const [idleMb, inCallMb] = [alone(idle) / 1_048_576, alone(inCall) / 1_048_576];
+      say(
+        `  budgets: idle ${idleMb.toFixed(0)} of ${MOST_IDLE_MB} MB, in call ${inCallMb.toFixed(0)} of ${MOST_IN_CALL_MB} MB, as if no other Bun ran here`,
+      );
       return {
         startMs: Math.round(startMs),
+        idleCoreShare: share,
+        headlines: {
+          start: { value: startMs, unit: "ms", better: "lower" },
+          idleCpu: { value: share * 100, unit: "% of a core", better: "lower" },
+          idleMemory: { value: idleMb, unit: "MB", better: "lower" },
+          inCallMemory: { value: inCallMb, unit: "MB", better: "lower" },
+        },
         idle: asFigures(idle),
         inCall: { people: PEOPLE, fewestSeen: Math.min(...seen), ...asFigures(inCall) },
       };

@@ -72,7 +72,12 @@ export const joinSection: Section = {
       await page.close();
       say(`  ${times.join(", ")} ms; median ${median(times)} ms`);
       printMemory("two meet", memory, say);
-      return { joinMs: times, medianJoinMs: median(times), twoInCallPssBytes: totalPss(memory) };
+      return {
+        joinMs: times,
+        medianJoinMs: median(times),
+        twoInCallPssBytes: totalPss(memory),
+        headlines: { join: { value: median(times), unit: "ms", better: "lower" } },
+      };
     } finally {
       await browser.close();
       await box.stop();

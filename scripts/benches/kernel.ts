@@ -3,7 +3,7 @@
  * and libcrypto as it is on processors with less, its instructions hidden by OpenSSL's own switch (OPENSSL_ia32cap, OPENSSL_armcap).
  * `ratioToTables` is what counts for the scalar kernel: its cost over that of libcrypto with tables alone; below 1 the kernel is ahead.
  */
-import type { Section } from "./section.ts";
+import type { Headline, Section } from "./section.ts";
 
 interface Measured {
   readonly name: string;
@@ -71,12 +71,21 @@ export const kernelSection: Section = {
       figures[profile] = row;
       const show = (value: number | undefined): string => (value === undefined ? "-" : value.toFixed(2));
       say(
-        `${profile}: scalar ${show(row.scalarMicros)} µs, vector ${show(row.vectorMicros)}, node ${show(row.nodeMicros)}, libcrypto ${show(row.libcryptoMicros)}, ` +
+        `  ${profile}: scalar ${show(row.scalarMicros)} µs, vector ${show(row.vectorMicros)}, node ${show(row.nodeMicros)}, libcrypto ${show(row.libcryptoMicros)}, ` +
           `without crypto instructions ${show(row.libcryptoVectorsMicros)}, tables alone ${show(row.libcryptoTablesMicros)}; ` +
-          `scalar / tables ${show(row.ratioToTables)}`,
+          `scalar / tables ${show(row.ratioToTables)}; scalar ${show(row.scalarMegabytesPerSecond)} MB/s`,
       );
     }
-    return figures;
+    const headlines: Record<string, Headline> = {};
+    for (const [profile, row] of Object.entries(figures)) {
+      const { scalarMicros, vectorMicros } = row as { readonly scalarMicros?: number; readonly vectorMicros?: number };
+      const short = profile === "AEAD_AES_128_GCM" ? "gcm" : "cm";
+      if (scalarMicros !== undefined)
+        headlines[`scalar.${short}`] = { value: 1200 / scalarMicros, unit: "MB/s", better: "higher" };
+      if (vectorMicros !== undefined)
+        headlines[`vector.${short}`] = { value: 1200 / vectorMicros, unit: "MB/s", better: "higher" };
+    }
+    return { ...figures, headlines };
   },
 };
 

@@ -11,5 +11,6 @@ export const sections: Readonly<Record<string, () => Promise<Section>>> = {
   micro: async () => (await import("./micro.ts")).microSection,
   box: async () => (await import("./box.ts")).boxSection,
   kernel: async () => (await import("./kernel.ts")).kernelSection,
+  emulated: async () => (await import("./emulated.ts")).emulatedSection,
   join: async () => (await import("./join.ts")).joinSection,
 };
