@@ -12,5 +12,6 @@ export const sections: Readonly<Record<string, () => Promise<Section>>> = {
   box: async () => (await import("./box.ts")).boxSection,
   kernel: async () => (await import("./kernel.ts")).kernelSection,
   emulated: async () => (await import("./emulated.ts")).emulatedSection,
+  signalling: async () => (await import("./signalling.ts")).signallingSection,
   join: async () => (await import("./join.ts")).joinSection,
 };

@@ -64,6 +64,10 @@ export class Prosody {
     this.#child = this.#spawn();
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get log(): string {
     return this.#log;
   }
