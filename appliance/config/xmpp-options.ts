@@ -234,6 +234,13 @@ export const xmppOptions = {
     unit: "rooms",
     reason: "Rooms that one client is in at once: a meeting, its lobby, a breakout room; not a thousand.",
   }),
+  "xmpp.limits.login_seconds": integer({
+    default: 30,
+    min: 5,
+    max: 600,
+    unit: "s",
+    reason: "How long a connection may take to log in and bind a resource. Longer where people make accounts by hand.",
+  }),
   "xmpp.limits.resume_seconds": integer({
     default: 60,
     min: 0,

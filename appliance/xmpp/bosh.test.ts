@@ -1,85 +1,15 @@
 import { describe, expect, test } from "bun:test";
+import { BoshPoster } from "../../tests/bosh-poster.ts";
 import { DialogueServer } from "../../tests/xmpp-dialogue.ts";
 import { seconds } from "../time.ts";
 import { NS } from "../wire/namespaces.ts";
-import { attr, type Element, parse } from "../wire/xml.ts";
-import type { RequestId } from "./server-io.ts";
-
-/** A BOSH client: posts bodies, collects answers by request. */
-class Poster {
-  readonly answers = new Map<RequestId, Element>();
-  sid = "";
-  rid = 1575549468;
-  jid = "";
-
-  constructor(
-    readonly box: DialogueServer,
-    readonly query: Record<string, string> = {},
-  ) {}
-
-  raw(body: string): RequestId {
-    const request = this.box.nextRequest();
-    this.box.feed({ type: "bosh-request", request, origin: { remoteAddress: "192.0.2.9", query: this.query }, body });
-    this.collect();
-    return request;
-  }
-
-  post(payload = "", attributes = "", rid = ++this.rid): RequestId {
-    return this.raw(
-      `<body xmlns="${NS.httpbind}" rid="${rid}" sid="${this.sid}" xmlns:xmpp="${NS.xbosh}" ${attributes}>${payload}</body>`,
-    );
-  }
-
-  collect(): void {
-    for (const action of this.box.actions.splice(0))
-      if (action.type === "http-answer") {
-        const body = parse(action.body);
-        if (body === undefined) throw new Error(`no XML: ${action.body}`);
-        if (this.answers.has(action.request)) throw new Error("answered twice");
-        this.answers.set(action.request, body);
-      }
-  }
-
-  answer(request: RequestId): Element {
-    this.collect();
-    const body = this.answers.get(request);
-    if (body === undefined) throw new Error("not answered");
-    return body;
-  }
-
-  waits(request: RequestId): boolean {
-    this.collect();
-    return !this.answers.has(request);
-  }
-
-  open(attributes = `hold="1" wait="60"`): Element {
-    const request = this.raw(
-      `<body content="text/xml; charset=utf-8" rid="${this.rid}" to="meet.test" ver="1.6" xml:lang="en" xmlns="${NS.httpbind}" xmlns:xmpp="${NS.xbosh}" xmpp:version="1.0" ${attributes}/>`,
-    );
-    const body = this.answer(request);
-    this.sid = attr(body, "sid") ?? "";
-    return body;
-  }
-
-  login(): void {
-    this.open();
-    expect(
-      this.answer(this.post(`<auth mechanism="ANONYMOUS" xmlns="${NS.sasl}"/>`)).getChild("success"),
-    ).toBeDefined();
-    expect(this.answer(this.post("", `to="meet.test" xmpp:restart="true"`)).toString()).toContain("<bind");
-    const bound = this.answer(
-      this.post(`<iq id="_bind_auth_2" type="set" xmlns="jabber:client"><bind xmlns="${NS.bind}"/></iq>`),
-    );
-    this.jid = bound.getChild("iq")?.getChild("bind")?.getChildText("jid") ?? "";
-    expect(this.jid).toMatch(/@meet\.test\//);
-  }
-}
+import { attr } from "../wire/xml.ts";
 
 const PING = `<iq id="p" to="meet.test" type="get" xmlns="jabber:client"><ping xmlns="urn:xmpp:ping"/></iq>`;
 
 describe("transcript bosh-session", () => {
   test("creation: the attributes of the original, and features in the first body", () => {
-    const poster = new Poster(new DialogueServer());
+    const poster = new BoshPoster(new DialogueServer());
     const body = poster.open();
     expect(body.attrs).toMatchObject({
       hold: "1",
@@ -99,7 +29,7 @@ describe("transcript bosh-session", () => {
 
   test("login, several stanzas in a body, held request, terminate with its last words", () => {
     const box = new DialogueServer();
-    const poster = new Poster(box, { room: "recbosh" });
+    const poster = new BoshPoster(box, { room: "recbosh" });
     poster.login();
     const two = poster.answer(poster.post(PING + PING.replace('"p"', '"q"')));
     expect(two.getChildren("iq").map((each) => attr(each, "id"))).toEqual(["p", "q"]);
@@ -119,7 +49,7 @@ describe("transcript bosh-session", () => {
 
 describe("the window", () => {
   test("requests that overtake each other are worked off in order", () => {
-    const poster = new Poster(new DialogueServer());
+    const poster = new BoshPoster(new DialogueServer());
     poster.login();
     const second = poster.post(PING.replace('"p"', '"second"'), "", poster.rid + 2);
     expect(poster.waits(second)).toBe(true);
@@ -133,7 +63,7 @@ describe("the window", () => {
   });
 
   test("a repeated request gets the same answer and is not worked off twice", () => {
-    const poster = new Poster(new DialogueServer());
+    const poster = new BoshPoster(new DialogueServer());
     poster.login();
     const first = poster.answer(poster.post(PING));
     const again = poster.answer(poster.post(PING, "", poster.rid));
@@ -142,7 +72,7 @@ describe("the window", () => {
 
   test("a held request whose connection breaks can be repeated", () => {
     const box = new DialogueServer();
-    const poster = new Poster(box);
+    const poster = new BoshPoster(box);
     poster.login();
     const held = poster.post();
     box.feed({ type: "bosh-aborted", request: held });
@@ -158,7 +88,7 @@ describe("the window", () => {
     ["long past", -9],
   ] as const)
     test(`a rid ${what} ends the session with item-not-found`, () => {
-      const poster = new Poster(new DialogueServer());
+      const poster = new BoshPoster(new DialogueServer());
       poster.login();
       const body = poster.answer(poster.post("", "", poster.rid + offset));
       expect([attr(body, "type"), attr(body, "condition")]).toEqual(["terminate", "item-not-found"]);
@@ -166,7 +96,7 @@ describe("the window", () => {
     });
 
   test("a second request releases the first, empty, when nothing is to be said", () => {
-    const poster = new Poster(new DialogueServer());
+    const poster = new BoshPoster(new DialogueServer());
     poster.login();
     const first = poster.post();
     const second = poster.post();
@@ -178,7 +108,7 @@ describe("the window", () => {
 describe("time", () => {
   test("a held request is answered after wait; without requests the session ends after inactivity", () => {
     const box = new DialogueServer();
-    const poster = new Poster(box);
+    const poster = new BoshPoster(box);
     poster.login();
     const held = poster.post();
     box.advance(seconds(59));
@@ -192,7 +122,7 @@ describe("time", () => {
 
   test("a pause outlasts inactivity and answers at once", () => {
     const box = new DialogueServer();
-    const poster = new Poster(box);
+    const poster = new BoshPoster(box);
     poster.login();
     const held = poster.post();
     const pause = poster.post("", "pause='110'");
@@ -204,7 +134,7 @@ describe("time", () => {
 
   test("who holds nothing must not poll without pause", () => {
     const box = new DialogueServer();
-    const poster = new Poster(box);
+    const poster = new BoshPoster(box);
     poster.open(`hold="0" wait="60"`);
     expect(attr(poster.answer(poster.post()), "condition")).toBeUndefined();
     expect(attr(poster.answer(poster.post()), "condition")).toBe("policy-violation");
@@ -213,7 +143,7 @@ describe("time", () => {
 
 describe("hostile", () => {
   const box = new DialogueServer();
-  const victim = new Poster(box);
+  const victim = new BoshPoster(box);
   victim.login();
   const condition = (source: string): string | undefined => attr(victim.answer(victim.raw(source)), "condition");
   test("what is no body is a bad request", () => {
@@ -243,7 +173,7 @@ describe("hostile", () => {
     expect(condition(`<body xmlns="${NS.httpbind}" rid="1" to="elsewhere.test"/>`)).toBe("host-unknown");
   });
   test("a stream error ends with remote-stream-error and the error inside", () => {
-    const poster = new Poster(box);
+    const poster = new BoshPoster(box);
     poster.login();
     const body = poster.answer(poster.post(`<foo xmlns="urn:foo"/>`));
     expect(attr(body, "condition")).toBe("remote-stream-error");
@@ -253,7 +183,7 @@ describe("hostile", () => {
     const ana = box.guest();
     ana.send("<presence/>");
     ana.expect("presence");
-    const poster = new Poster(box);
+    const poster = new BoshPoster(box);
     poster.login();
     poster.post(
       `<message xmlns="jabber:client" to="${ana.jid}" type="chat"><p:x/><body>x</body></message>`,
@@ -262,11 +192,11 @@ describe("hostile", () => {
     expect(ana.expect("message").getChild("x")?.getNS()).toBe("urn:p");
   });
   test("more requests at once than agreed", () => {
-    const poster = new Poster(box);
+    const poster = new BoshPoster(box);
     poster.login();
     for (const ahead of [2, 2, 2, 2]) poster.post("", "", poster.rid + ahead);
     expect(poster.box.core.sessionCount).toBeGreaterThan(0);
-    const over = new Poster(box);
+    const over = new BoshPoster(box);
     over.login();
     over.post("", "", over.rid + 2);
     expect(attr(over.answer(over.post("", "", over.rid + 3)), "condition")).toBe("item-not-found");

@@ -61,8 +61,6 @@ export interface ConnectionsOptions {
   readonly binding: (session: Session) => Element | undefined;
 }
 
-/** Time to log in and bind. */
-const NEGOTIATION = seconds(30);
 /** Silence after which a peer is asked whether it lives. */
 const IDLE = seconds(60);
 /** Time to answer that. */
@@ -398,7 +396,7 @@ export class ClientConnections implements StreamServer, BoshServer {
     this.#links.set(link.id, link);
     this.#byStream.set(link.stream, link);
     this.#addresses.set(remoteAddress, fromThere + 1);
-    this.#silence.set(link.id, later(now, NEGOTIATION), "login of a connection");
+    this.#silence.set(link.id, later(now, seconds(limits.loginSeconds)), "login of a connection");
     if (crowded) link.stream.fail(now, "resource-constraint", "Too many connections");
   }
 

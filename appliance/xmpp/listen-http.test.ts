@@ -152,6 +152,12 @@ describe("BOSH over HTTP", () => {
     });
     expect(tooLarge.status).toBe(413);
     expect(await post("nonsense")).toContain(`condition="bad-request"`);
+    const noText = await fetch(`http://127.0.0.1:${part.ports["xmppHttp"]}/http-bind`, {
+      method: "POST",
+      body: new Uint8Array([...Buffer.from(`<body xmlns="${NS.httpbind}" rid="1" to="meet.test">`), 0xc0, 0xaf]),
+    });
+    expect(await noText.text()).toContain(`condition="bad-request"`);
+    await others();
   });
 });
 

@@ -62,6 +62,15 @@ const cors = (methods: string): Record<string, string> => ({
 const page = (what: string): string =>
   `<!doctype html><html lang="en"><meta charset="utf-8"><title>${what}</title><p>${what}: point an XMPP client here.</p></html>\n`;
 
+/** Text; what is no UTF-8 becomes no body, which the core refuses as such. */
+function utf8(bytes: ArrayBuffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return "";
+  }
+}
+
 export function listenHttp(settings: HttpSettings, events: HttpEvents): HttpListener {
   const waiting = new Map<RequestId, (answer: Response) => void>();
   let lastRequest = 0;
@@ -119,7 +128,7 @@ export function listenHttp(settings: HttpSettings, events: HttpEvents): HttpList
           });
         if (request.method !== "POST") return new Response("method not allowed\n", { status: 405, headers });
         const from = origin(request, peer, url, route[1]);
-        const body = await request.text();
+        const body = utf8(await request.arrayBuffer());
         const id = ++lastRequest as RequestId;
         return new Promise<Response>((resolve) => {
           waiting.set(id, resolve);

@@ -39,12 +39,14 @@ export interface InboundOwner extends Federated {
 }
 
 /** Pairs of domains that one stream may prove. */
+const MAX_SASL_FAILURES = 5;
 const MAX_PAIRS = 32;
 
 export class InboundStream extends ServerStream {
   readonly #owner: InboundOwner;
   #id = "";
   #remote: string | undefined;
+  #saslFailures = 0;
   #external: string | undefined;
   /** `theirs ours` → proven. */
   readonly #pairs = new Set<string>();
@@ -143,6 +145,8 @@ export class InboundStream extends ServerStream {
     const failure = (condition: string): void => {
       this.federated.count(`s2s-sasl-${condition}`);
       this.send(xml("failure", { xmlns: NS.sasl }, xml(condition)));
+      // RFC 6120 §6.4.5: a few tries, not all night.
+      if (++this.#saslFailures >= MAX_SASL_FAILURES) this.fail(now, "policy-violation", "Too many failed logins");
     };
     if (attr(element, "mechanism") !== "EXTERNAL") {
       failure("invalid-mechanism");
