@@ -66,6 +66,8 @@ export interface XmppLimits {
   readonly roomsPerUser: number;
   /** Seconds that a lost client's session hibernates. */
   readonly resumeSeconds: number;
+  /** Logins an address may make in a second before it is slowed down for a minute; 0: any number. */
+  readonly loginsPerSecond: number;
   /** Time to log in and bind. */
   readonly loginSeconds: number;
   /** Seconds that a lost service's session hibernates when it asked for resumption. */

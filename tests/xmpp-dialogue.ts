@@ -47,6 +47,7 @@ export const TEST_LIMITS: XmppLimits = {
   occupantsPerRoom: 500,
   roomsPerUser: 50,
   resumeSeconds: 60,
+  loginsPerSecond: 0,
   loginSeconds: 30,
   serviceResumeSeconds: 15,
 };

@@ -108,6 +108,7 @@ export const xmppSlice = (context: SliceContext, tls: TlsIdentity, federationRoo
       occupantsPerRoom: settings["xmpp.limits.occupants_per_room"],
       roomsPerUser: settings["xmpp.limits.rooms_per_user"],
       resumeSeconds: settings["xmpp.limits.resume_seconds"],
+      loginsPerSecond: settings["xmpp.limits.logins_per_second"],
       loginSeconds: settings["xmpp.limits.login_seconds"],
       serviceResumeSeconds: settings["xmpp.limits.service_resume_seconds"],
     },

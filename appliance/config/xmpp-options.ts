@@ -234,6 +234,14 @@ export const xmppOptions = {
     unit: "rooms",
     reason: "Rooms that one client is in at once: a meeting, its lobby, a breakout room; not a thousand.",
   }),
+  "xmpp.limits.logins_per_second": integer({
+    default: 0,
+    min: 0,
+    max: 1_000,
+    unit: "logins/s",
+    reason:
+      "More logins from one address slow its connections down to 200 bytes/s for a minute; 0: any number. Jitsi's own servers may have 3; an office behind one address needs more.",
+  }),
   "xmpp.limits.login_seconds": integer({
     default: 30,
     min: 5,

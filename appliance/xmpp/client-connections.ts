@@ -21,6 +21,7 @@ import type { Registration } from "./features/registration.ts";
 import { type Framing, type FramingEvent, TcpFraming, WebSocketFraming } from "./framing.ts";
 import type { ConnectionInfo } from "./host.ts";
 import { InboundGate } from "./inbound-gate.ts";
+import { LoginRate, SLOW_BYTES_PER_SECOND } from "./login-rate.ts";
 import { RateLimit } from "./rate-limit.ts";
 import type { HttpOrigin, LinkId, RequestId, ServerAction, TlsState } from "./server-io.ts";
 import type { SessionKeeper } from "./session-keeper.ts";
@@ -86,6 +87,7 @@ export class ClientConnections implements StreamServer, BoshServer {
   readonly #silence = new Timers<LinkId>();
   readonly #throttled = new Timers<LinkId>();
   readonly #addresses = new Map<string, number>();
+  readonly #loginRate: LoginRate;
   readonly #derivations = new RateLimit(0 as Millis, DERIVATIONS_PER_SECOND, DERIVATIONS_AT_ONCE);
   /** The instant of the turn that runs. */
   #now = 0 as Millis;
@@ -99,6 +101,7 @@ export class ClientConnections implements StreamServer, BoshServer {
     this.clientLimits = { elementSize: clientStanzaBytes, depth, attributes };
     this.serviceLimits = { elementSize: serviceStanzaBytes, depth, attributes };
     this.#bosh = new Bosh(this, this.clientLimits);
+    this.#loginRate = new LoginRate(options.limits.loginsPerSecond);
   }
 
   get size(): number {
@@ -191,11 +194,18 @@ export class ClientConnections implements StreamServer, BoshServer {
   }
 
   nextDeadline(): Deadline | undefined {
-    return soonest(this.#silence.soonest(), this.#throttled.soonest(), this.#bosh.nextDeadline());
+    return soonest(
+      this.#silence.soonest(),
+      this.#throttled.soonest(),
+      this.#loginRate.nextDeadline(),
+      this.#bosh.nextDeadline(),
+    );
   }
 
   handleTimeout(now: Millis): void {
     this.#bosh.handleTimeout(now);
+    for (let address = this.#loginRate.due(now); address !== undefined; address = this.#loginRate.due(now))
+      for (const link of this.#from(address)) link.gate.restore(now);
     for (let id = this.#throttled.due(now); id !== undefined; id = this.#throttled.due(now)) {
       const link = this.#links.get(id);
       if (link !== undefined) this.#workOff(now, link);
@@ -301,8 +311,16 @@ export class ClientConnections implements StreamServer, BoshServer {
   }
 
   loggedIn(now: Millis, stream: ClientStream, login: Login): void {
-    if (login.account !== undefined && this.#options.isServiceDomain(login.domain))
-      this.#byStream.get(stream)?.gate.lift(now);
+    const link = this.#byStream.get(stream);
+    if (link === undefined) return;
+    if (login.account !== undefined && this.#options.isServiceDomain(login.domain)) {
+      link.gate.lift(now);
+      return;
+    }
+    const { remoteAddress } = link.origin;
+    if (isLoopback(remoteAddress) || !this.#loginRate.noted(now, remoteAddress)) return;
+    this.count("too-many-logins");
+    for (const each of this.#from(remoteAddress)) each.gate.slow(now, SLOW_BYTES_PER_SECOND);
   }
 
   bind(now: Millis, stream: ClientStream, login: Login, resource: string | undefined): Session | Condition {
@@ -389,6 +407,7 @@ export class ClientConnections implements StreamServer, BoshServer {
       lastReceived: now,
       probed: false,
     };
+    if (this.#loginRate.isSlow(remoteAddress)) link.gate.slow(now, SLOW_BYTES_PER_SECOND);
     const fromThere = this.#addresses.get(remoteAddress) ?? 0;
     const crowded =
       this.#links.size >= limits.connections ||
@@ -398,6 +417,12 @@ export class ClientConnections implements StreamServer, BoshServer {
     this.#addresses.set(remoteAddress, fromThere + 1);
     this.#silence.set(link.id, later(now, seconds(limits.loginSeconds)), "login of a connection");
     if (crowded) link.stream.fail(now, "resource-constraint", "Too many connections");
+  }
+
+  /** Connections of people, not services, from that address. */
+  *#from(address: string): Iterable<Link> {
+    for (const link of this.#links.values())
+      if (link.origin.remoteAddress === address && link.stream.session?.kind !== "service") yield link;
   }
 
   #close(now: Millis, link: LinkId, close: { code?: number; reason?: string; abrupt?: boolean }): void {

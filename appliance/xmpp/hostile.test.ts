@@ -412,6 +412,23 @@ describe("floods", () => {
     ana.expectStreamError("policy-violation");
     others();
   });
+  test("an address that logs in too often is slow for a minute, others and later ones are not", () => {
+    const box = new DialogueServer({ limits: { loginsPerSecond: 3 } });
+    const crowd = [1, 2, 3, 4].map(() => box.guest({}, { remoteAddress: "192.0.2.1", management: false }));
+    const [first] = crowd;
+    const other = box.guest({}, { remoteAddress: "192.0.2.2", management: false });
+    const answered = (client: Participant | undefined): boolean => {
+      client?.all();
+      for (let i = 0; i < 10; i++) client?.send(`<iq type="get" id="slow" to="meet.test">${PING}</iq>`);
+      return client?.all().length === 10;
+    };
+    expect(answered(first)).toBe(false);
+    expect(answered(other)).toBe(true);
+    box.advance(seconds(20)); // it was late, not lost
+    expect(first?.all().length).toBeGreaterThan(0);
+    box.advance(seconds(60));
+    expect(answered(first)).toBe(true);
+  });
   test("presence sent everywhere is remembered within a bound", () => {
     const box = new DialogueServer({ limits: { stanzasPerSecond: 1_000_000 } });
     const ana = box.guest();

@@ -26,11 +26,7 @@ export class InboundGate<Chunk> {
 
   constructor(now: Millis, limits: GateLimits) {
     this.#limits = limits;
-    this.#bytes = new RateLimit(
-      now,
-      limits.bytesPerSecond,
-      Math.max(MIN_BURST_BYTES, BURST_SECONDS * limits.bytesPerSecond),
-    );
+    this.#bytes = ordinaryBytes(now, limits);
     this.#stanzas = new RateLimit(now, limits.stanzasPerSecond, BURST_SECONDS * limits.stanzasPerSecond);
   }
 
@@ -38,6 +34,16 @@ export class InboundGate<Chunk> {
   lift(now: Millis): void {
     this.#bytes = new RateLimit(now, Number.POSITIVE_INFINITY, 1);
     this.#stanzas = new RateLimit(now, Number.POSITIVE_INFINITY, 1);
+  }
+
+  /** From now on so many bytes a second, without a burst. */
+  slow(now: Millis, bytesPerSecond: number): void {
+    this.#bytes = new RateLimit(now, bytesPerSecond, bytesPerSecond);
+  }
+
+  /** The ordinary limits again. */
+  restore(now: Millis): void {
+    this.#bytes = ordinaryBytes(now, this.#limits);
   }
 
   /** False: more waits than may. The chunk comes out of `next` at once or later. */
@@ -70,3 +76,6 @@ export class InboundGate<Chunk> {
     return Math.max(this.#bytes.waitMs(now), this.#stanzas.waitMs(now));
   }
 }
+
+const ordinaryBytes = (now: Millis, { bytesPerSecond }: GateLimits): RateLimit =>
+  new RateLimit(now, bytesPerSecond, Math.max(MIN_BURST_BYTES, BURST_SECONDS * bytesPerSecond));

@@ -31,6 +31,7 @@ const CONFIG: XmppConfig = {
     rooms: 10,
     occupantsPerRoom: 10,
     roomsPerUser: 10,
+    loginsPerSecond: 0,
     loginSeconds: 30,
     resumeSeconds: 60,
     serviceResumeSeconds: 15,

@@ -34,3 +34,10 @@ describe("a guest over WebSocket", () => {
     expect(conditionOf(ana.ask("get", "nowhere.test", "<ping xmlns='urn:xmpp:ping'/>"))).toBe("not-allowed");
   });
 });
+
+test("the HTTP side says how many are logged in", () => {
+  const box = new DialogueServer();
+  box.guest();
+  box.guest().drop();
+  expect(box.core.httpGet(box.now, "/sessions", new Map())).toEqual({ status: 200, type: "text/plain", body: "2" });
+});

@@ -313,6 +313,8 @@ export class XmppServer {
 
   /** A GET on the HTTP port that the shell does not know itself. */
   httpGet(now: Millis, path: string, query: ReadonlyMap<string, string>): HttpPage | undefined {
+    // signaling.md 6.10: how many are logged in.
+    if (path === "/sessions") return { status: 200, type: "text/plain", body: String(this.sessionCount) };
     for (const host of this.#hosts) {
       const answer = host.httpGet?.(now, path, query);
       if (answer !== undefined) return answer;
