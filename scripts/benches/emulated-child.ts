@@ -1,6 +1,6 @@
 /**
  * Shell: runs under emulation (emulated.ts): each SRTP provider protects packets of 1200 bytes between two marks that the emulator's plugin prints. The order of
- * marks is that of `providers` times `profiles`, printed as JSON on stdout.
+ * marks is that of the rows printed as JSON on stdout. With the argument `loop` the whole core of the media loop follows.
  */
 import { dlopen, FFIType, ptr } from "bun:ffi";
 import { createSrtpContext } from "../../appliance/bridge/transport/srtp.ts";
@@ -11,6 +11,10 @@ import {
   SRTP_PROFILES,
   srtpProviders,
 } from "../../appliance/bridge/transport/srtp-providers.ts";
+import { loopAtWork } from "./loop-stage.ts";
+
+/** A row for each batch of the loop; all of them together are its packets. */
+const LOOP_ROW = "loop";
 
 const { symbols } = dlopen("libc.so.6", { getpriority: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 } });
 const mark = (number: number): void => void symbols.getpriority(0, 0x7e5700 + number);
@@ -54,4 +58,18 @@ for (const profile of SRTP_PROFILES)
     context.close();
     rows.push({ provider: provider.name, profile, packets: PACKETS });
   }
+// The whole core, with what a processor without crypto instructions would use: many marks, since what is not to be counted lies between.
+const LOOP_WARM_UP_PASSES = 12;
+const bench = process.argv[2] === "loop" ? loopAtWork("AEAD_AES_128_GCM", "vector") : undefined;
+if (bench !== undefined) {
+  for (let pass = 0; pass < LOOP_WARM_UP_PASSES; pass++) bench.pass((batch) => batch());
+  let batches = 0;
+  const out = bench.pass((batch) => {
+    mark(0);
+    batch();
+    mark(1);
+    batches += 1;
+  });
+  for (let i = 0; i < batches; i++) rows.push({ provider: LOOP_ROW, profile: "AEAD_AES_128_GCM", packets: out });
+}
 process.stdout.write(JSON.stringify(rows));

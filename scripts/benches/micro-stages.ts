@@ -1,25 +1,11 @@
-/**
- * Shell: the media loop's stages one by one, and all of them together without system calls, timed in this process; prints `{name: ns}` as JSON (micro.ts). The least
- * of several batches counts: whatever else runs only ever adds.
- */
-import { ptr } from "bun:ffi";
 import { History } from "../../appliance/bridge/forward/history.ts";
 import { PacketLog } from "../../appliance/bridge/forward/packet-log.ts";
 import { writeVideoHeader } from "../../appliance/bridge/forward/packet-writer.ts";
 import { Rewrite } from "../../appliance/bridge/forward/rewrite.ts";
-import { writeAddress } from "../../appliance/bridge/media-loop/addresses.ts";
-import {
-  Layout,
-  LOG_BYTES,
-  MEMORY_PAGES,
-  RECEIVE_SLOTS,
-  SLOT_BYTES,
-} from "../../appliance/bridge/media-loop/layout.ts";
-import { MediaLoop } from "../../appliance/bridge/media-loop/media-loop.ts";
+import { LOG_BYTES, SLOT_BYTES } from "../../appliance/bridge/media-loop/layout.ts";
 import { Destination, OUTBOX_BYTES, Outbox } from "../../appliance/bridge/media-loop/outbox.ts";
 import { nackBitmask, nackEntryCount, nackPid, writeNack } from "../../appliance/bridge/rtcp/nack.ts";
 import { ArrivalRecorder } from "../../appliance/bridge/rtcp/transport-feedback.ts";
-import { write16 } from "../../appliance/bridge/rtp/bytes.ts";
 import { Extension, parseExtensions } from "../../appliance/bridge/rtp/extensions.ts";
 import { parseHeader, writeHeader } from "../../appliance/bridge/rtp/header.ts";
 import { RtpPacket } from "../../appliance/bridge/rtp/packet.ts";
@@ -29,7 +15,7 @@ import {
   REPLAY_WINDOW_WORDS,
   replayVerdict,
 } from "../../appliance/bridge/transport/replay-window.ts";
-import { createSrtpContext, type PacketMemory } from "../../appliance/bridge/transport/srtp.ts";
+import { createSrtpContext } from "../../appliance/bridge/transport/srtp.ts";
 import { SRTP_PROFILE_SIZES } from "../../appliance/bridge/transport/srtp-keys.ts";
 import {
   KERNEL_TABLE_BYTES,
@@ -37,23 +23,14 @@ import {
   SRTP_PROFILES,
   srtpProviders,
 } from "../../appliance/bridge/transport/srtp-providers.ts";
-import {
-  AUDIO_LEVEL_ID,
-  commandsFor,
-  masterKey,
-  TRANSPORT_CC_ID,
-  VIDEO_TYPE,
-  videoSsrc,
-  withSpeakers,
-} from "./bridge/participants.ts";
+import { AUDIO_LEVEL_ID, TRANSPORT_CC_ID, VIDEO_TYPE } from "./bridge/participants.ts";
+import { HEADER_BYTES, loopAtWork, newMemory, VIDEO_BYTES, videoPacket } from "./loop-stage.ts";
 
 const BATCHES = 9;
 const WARM_UP_MS = 60;
 const BATCH_MS = 12;
-const HEADER_BYTES = 20;
-const VIDEO_BYTES = 1_130;
 const AUDIO_BYTES = 80;
-const PEOPLE = 10;
+const LOOP_PASSES = 60;
 /** Packets sealed beforehand; a multiple of 32, so that what lies behind them begins on a page. */
 const OPENED = 128;
 
@@ -93,42 +70,8 @@ function stageOfBatches(name: string, batch: number, prepare: (first: number) =>
   results[name] = least * 1e6;
 }
 
-const newMemory = (pages: number): PacketMemory => {
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const bytes = new Uint8Array(memory.buffer);
-  return { memory, bytes, base: ptr(bytes) };
-};
-
-/** Reachable for good: addresses of theirs are in the ciphers' hands. */
-const kept: PacketMemory[] = [];
-
-/** A VP8 packet as a browser sends it, in the clear. */
-function videoPacket(
-  bytes: Uint8Array,
-  at: number,
-  sequence: number,
-  frame: number,
-  start: boolean,
-  ssrc: number,
-): void {
-  writeHeader(bytes, at, false, true, !start, VIDEO_TYPE, sequence & 0xffff, (frame * 3000) >>> 0, ssrc);
-  write16(bytes, at + 12, 0xbede);
-  write16(bytes, at + 14, 1);
-  bytes[at + 16] = (TRANSPORT_CC_ID << 4) | 1;
-  write16(bytes, at + 17, sequence & 0xffff);
-  bytes[at + 19] = 0;
-  bytes[at + 20] = 0x80 | (start ? 0x10 : 0);
-  bytes[at + 21] = 0xe0;
-  write16(bytes, at + 22, 0x8000 | (frame & 0x7fff));
-  bytes[at + 24] = frame & 255;
-  bytes[at + 25] = 0;
-  bytes[at + 26] = frame === 1 && start ? 0 : 1;
-  bytes.set([0x9d, 1, 0x2a, 0x40, 1, 0x68, 1], at + 29);
-}
-
 function plainStages(): void {
   const memory = newMemory(1 + Math.ceil(OUTBOX_BYTES / 65_536) + LOG_BYTES / 65_536);
-  kept.push(memory);
   const { bytes } = memory;
   const packet = new RtpPacket();
   const kinds = new Uint8Array(256);
@@ -225,7 +168,6 @@ function cipherStages(): void {
   const room = first + 65_536;
   const kernel = room + OPENED * SLOT_BYTES;
   const memory = newMemory(kernel / 65_536 + Math.ceil(kernelRegionBytes(contexts) / 65_536));
-  kept.push(memory);
   const { providers } = srtpProviders(memory, { at: kernel, contexts });
   const { bytes } = memory;
   for (const provider of providers)
@@ -266,90 +208,22 @@ function cipherStages(): void {
     }
 }
 
-/** The core of the loop at work: batches of video in, nine protected copies of each out, all but the system calls. */
+/** The core of the loop at work, with libcrypto. */
 function wholeLoop(): void {
-  const PACKETS = 2_048;
   const profile = "AEAD_AES_128_GCM";
-  const load = withSpeakers({ rooms: 1, people: PEOPLE, profile });
-  const memory = newMemory(MEMORY_PAGES);
-  const source = newMemory(Math.ceil((PACKETS * SLOT_BYTES) / 65_536));
-  kept.push(memory, source);
-  const region = { at: Layout.kernel, contexts: 16 };
-  const { providers } = srtpProviders(memory, region, true);
-  const [provider] = providers;
-  const [sourceProvider] = srtpProviders(source, region, true).providers;
-  if (provider === undefined || sourceProvider === undefined) return; // no libcrypto here: nothing to compare with
-  let out = 0;
-  const loop = new MediaLoop({
-    memory,
-    drain: (outbox) => {
-      for (let run = 0; run < outbox.runCount; run++) out += outbox.runSegments[run] as number;
-    },
-    emit: () => {},
-    random: Math.random,
-    provider: () => provider,
-    onlyFrom: undefined,
-  });
-  loop.sockets([4]);
-  loop.apply(
-    0,
-    commandsFor(
-      load,
-      Array.from({ length: PEOPLE }, (_, person) => 20_000 + person),
-    ),
-  );
-  const contexts = Array.from({ length: PEOPLE }, (_, person) =>
-    createSrtpContext(sourceProvider, source, profile, masterKey(person, true, profile), "send"),
-  );
-  for (let person = 0; person < PEOPLE; person++)
-    writeAddress(memory.bytes, Layout.receiveAddresses + person * 32, 4, "127.0.0.1", 20_000 + person);
-  const lengths = new Int32Array(PACKETS);
-  const sequences = new Int32Array(PEOPLE);
-  let nowMs = 1;
+  const bench = loopAtWork(profile, "libcrypto");
+  if (bench === undefined) return; // no libcrypto here: nothing to compare with
   let best = Number.POSITIVE_INFINITY;
-  for (let pass = 0; pass < 60; pass++) {
-    for (let i = 0; i < PACKETS; i++) {
-      const person = (i >> 2) % PEOPLE;
-      const sequence = (sequences[person] as number) + 1;
-      sequences[person] = sequence;
-      const at = i * SLOT_BYTES;
-      videoPacket(source.bytes, at, sequence, 1 + ((sequence - 1) >> 2), ((sequence - 1) & 3) === 0, videoSsrc(person));
-      lengths[i] = (contexts[person] as (typeof contexts)[number]).protectRtp(
-        at,
-        HEADER_BYTES,
-        at + HEADER_BYTES,
-        VIDEO_BYTES,
-      );
-    }
-    out = 0;
+  for (let pass = 0; pass < LOOP_PASSES; pass++) {
     let spent = 0;
-    for (let first = 0; first < PACKETS; first += RECEIVE_SLOTS) {
-      for (let slot = 0; slot < RECEIVE_SLOTS; slot++) {
-        const at = (first + slot) * SLOT_BYTES;
-        memory.bytes.set(
-          source.bytes.subarray(at, at + (lengths[first + slot] as number)),
-          Layout.slots + slot * SLOT_BYTES,
-        );
-      }
-      nowMs += 4;
+    const out = bench.pass((batch) => {
       const from = performance.now();
-      for (let slot = 0; slot < RECEIVE_SLOTS; slot++) {
-        const person = ((first + slot) >> 2) % PEOPLE;
-        loop.receive(
-          nowMs,
-          0,
-          Layout.slots + slot * SLOT_BYTES,
-          lengths[first + slot] as number,
-          Layout.receiveAddresses + person * 32,
-        );
-      }
-      loop.endBatch(nowMs);
+      batch();
       spent += performance.now() - from;
-    }
-    if (out > 0) best = Math.min(best, spent / out);
+    });
+    best = Math.min(best, spent / out);
   }
-  if (out < PACKETS * (PEOPLE - 1) * 0.9) throw new Error(`the loop forwarded ${out} of ${PACKETS * (PEOPLE - 1)}`);
-  results[`whole loop without system calls, a packet out of 1x${PEOPLE}, ${profile}, libcrypto`] = best * 1e6;
+  results[`whole loop without system calls, a packet out of ${bench.load}, ${profile}, libcrypto`] = best * 1e6;
 }
 
 plainStages();
