@@ -14,6 +14,7 @@ import {
   parseHistory,
   recordToCompare,
 } from "./benches/history.ts";
+import { isNoisy } from "./benches/noise.ts";
 import { NoiseMeter } from "./benches/noise-meter.ts";
 import { duration, helpText, parseOptions } from "./benches/options.ts";
 import type { Headline, Section, SectionFigures } from "./benches/section.ts";
@@ -120,6 +121,12 @@ if (options.compare !== undefined) {
     say(`\nnothing to compare with: bench/history.jsonl has no such run of this kind of machine`);
   else {
     say(`\nbeside ${before.commit.slice(0, 9)}${before.dirty ? " with changes" : ""} of ${before.date}`);
+    for (const [what, others] of [
+      ["that run", before.othersCores],
+      ["this run", meter.worstOthers],
+    ] as const)
+      if (isNoisy({ others, steal: 0 }))
+        say(`  others used up to ${others.toFixed(2)} of a core during ${what}: compare with care`);
     for (const line of changeLines(changes(before.figures, headlines))) say(line);
   }
 }

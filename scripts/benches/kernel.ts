@@ -3,6 +3,8 @@
  * and libcrypto as it is on processors with less, its instructions hidden by OpenSSL's own switch (OPENSSL_ia32cap, OPENSSL_armcap).
  * `ratioToTables` is what counts for the scalar kernel: its cost over that of libcrypto with tables alone; below 1 the kernel is ahead.
  */
+import { isNoisy, noiseMark } from "./noise.ts";
+import { NoiseMeter } from "./noise-meter.ts";
 import type { Headline, Section } from "./section.ts";
 
 interface Measured {
@@ -28,6 +30,9 @@ const HIDDEN: Readonly<Record<string, Readonly<Record<string, Readonly<Record<st
 
 const RUNS = 3;
 
+/** Of all measuring processes so far. */
+let cpuSeconds = 0;
+
 /** The child's best of a few runs, in a process of its own: libcrypto reads the switch once. */
 async function measure(environment: Readonly<Record<string, string>>): Promise<ByProfile> {
   const child = Bun.spawn([process.execPath, `${import.meta.dirname}/kernel-child.ts`, String(RUNS)], {
@@ -37,6 +42,7 @@ async function measure(environment: Readonly<Record<string, string>>): Promise<B
   });
   const text = await new Response(child.stdout).text();
   if ((await child.exited) !== 0) throw new Error("the measuring process failed");
+  cpuSeconds += Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1e6;
   return JSON.parse(text) as ByProfile;
 }
 
@@ -48,10 +54,12 @@ export const kernelSection: Section = {
   needs: {},
   seconds: () => 15,
   async measure({ say }) {
+    const meter = new NoiseMeter();
     const open = await measure({});
     const hidden = HIDDEN[process.arch] ?? {};
     const vectors = hidden["vectors"] === undefined ? undefined : await measure(hidden["vectors"]);
     const tables = hidden["tables"] === undefined ? undefined : await measure(hidden["tables"]);
+    const noise = meter.end(cpuSeconds);
     const figures: Record<string, unknown> = {};
     for (const profile of PROFILES) {
       const cost = (set: ByProfile | undefined, name: string): number | undefined =>
@@ -76,6 +84,7 @@ export const kernelSection: Section = {
           `scalar / tables ${show(row.ratioToTables)}; scalar ${show(row.scalarMegabytesPerSecond)} MB/s`,
       );
     }
+    if (isNoisy(noise)) say(noiseMark(noise));
     const headlines: Record<string, Headline> = {};
     for (const [profile, row] of Object.entries(figures)) {
       const { scalarMicros, vectorMicros } = row as { readonly scalarMicros?: number; readonly vectorMicros?: number };
@@ -85,7 +94,7 @@ export const kernelSection: Section = {
       if (vectorMicros !== undefined)
         headlines[`vector.${short}`] = { value: 1200 / vectorMicros, unit: "MB/s", better: "higher" };
     }
-    return { ...figures, headlines };
+    return { ...figures, noise, headlines };
   },
 };
 
