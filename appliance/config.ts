@@ -223,8 +223,10 @@ export interface FocusOptions {
   /** 0 … 1, default 0.8: stress from which a bridge is taken only when there is no other. */
   readonly bridgeOverload?: number;
   /** Default `single`: a conference stays on one bridge. */
-  readonly bridgeStrategy?: "single" | "region" | "split";
+  readonly bridgeStrategy?: "single" | "region" | "intra-region" | "split";
   readonly region?: string;
+  /** Regions that are near each other. */
+  readonly regionGroups?: readonly (readonly string[])[];
   /** Default false: the bridge keeps a pool of SSRCs for receivers that can (signaling.md 4.8). */
   readonly ssrcRewriting?: boolean;
   /** Default true. */

@@ -49,7 +49,8 @@ export const focusOptions = {
     min: 2,
     max: 10_000,
     unit: "participants",
-    reason: "Most participants of one conference; further ones are refused.",
+    reason:
+      "Participants of one conference on one bridge; where a conference may have several (focus.bridge_strategy), the next one takes further ones.",
   }),
   "focus.max_ssrcs_per_participant": integer({
     default: 20,
@@ -128,14 +129,21 @@ export const focusOptions = {
   }),
   "focus.bridge_strategy": choice({
     default: "single",
-    of: ["single", "region", "split"],
-    reason: "One bridge per conference, one per region, or as many as its size asks for. One costs least.",
+    of: ["single", "region", "intra-region", "split"],
+    reason:
+      "One bridge per conference, one near each participant, several in the region of the first, or all in turn. One costs least.",
   }),
   "focus.region": text({
     default: "",
     pattern: /^[A-Za-z0-9._-]{0,64}$/,
     expects: "letters, digits, dots and hyphens",
     reason: "Region of clients that say none.",
+  }),
+  "focus.region_groups": texts({
+    default: [],
+    pattern: /^[A-Za-z0-9._-]{1,64}( [A-Za-z0-9._-]{1,64})+$/,
+    expects: "names of regions with spaces between",
+    reason: "Regions that are near each other: a bridge of the group is taken before any other.",
   }),
   "focus.codecs.video": texts({
     default: ["AV1", "VP8", "H264", "VP9"],

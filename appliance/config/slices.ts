@@ -215,6 +215,7 @@ const focusOptionsSlice = (settings: Settings): FocusOptions => {
     bridgeOverload: settings["focus.bridge_overload"],
     bridgeStrategy: settings["focus.bridge_strategy"],
     ...(settings["focus.region"] === "" ? {} : { region: settings["focus.region"] }),
+    regionGroups: settings["focus.region_groups"].map((group) => group.split(" ")),
     ssrcRewriting: settings["focus.ssrc_rewriting"],
     jsonSources: settings["focus.json_sources"],
     autoOwner: settings["focus.auto_owner"],

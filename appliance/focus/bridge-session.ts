@@ -99,7 +99,7 @@ export class BridgeSession {
   allocate(now: Millis, request: EndpointRequest, then: (now: Millis, outcome: AllocationOutcome) => void): void {
     const first = !this.#created;
     this.#created = true;
-    this.endpoints.add(request.id);
+    this.#hold(request.id);
     this.bridge.added(now);
     const modify = conferenceModify(this.meetingId, {
       ...(first ? { create: true, name: this.#room, rtcstatsEnabled: this.#rtcstats } : {}),
@@ -235,7 +235,7 @@ export class BridgeSession {
   }
 
   expire(now: Millis, ids: readonly string[]): void {
-    const known = ids.filter((id) => this.endpoints.delete(id));
+    const known = ids.filter((id) => this.#drop(id));
     if (known.length === 0 || this.#over) return;
     this.#modify(
       now,
@@ -245,16 +245,31 @@ export class BridgeSession {
 
   /** Ends the conference on this bridge. */
   end(now: Millis): void {
+    this.#dropAll();
     if (this.#over) return;
     this.#over = true;
-    this.endpoints.clear();
     if (this.#created) this.#send(now, conferenceModify(this.meetingId, { expire: true }));
   }
 
   /** The bridge is gone or useless: nothing is sent any more. */
   abandon(): void {
     this.#over = true;
-    this.endpoints.clear();
+    this.#dropAll();
+  }
+
+  #hold(id: string): void {
+    if (!this.endpoints.has(id)) this.bridge.endpoints++;
+    this.endpoints.add(id);
+  }
+
+  #drop(id: string): boolean {
+    if (!this.endpoints.delete(id)) return false;
+    this.bridge.endpoints--;
+    return true;
+  }
+
+  #dropAll(): void {
+    for (const id of [...this.endpoints]) this.#drop(id);
   }
 
   #modify(now: Millis, endpoints: readonly ColibriEndpoint[]): void {
@@ -267,7 +282,7 @@ export class BridgeSession {
       }
       const lost = unknownEndpoint(answer.stanza);
       if (lost !== undefined) {
-        if (this.endpoints.delete(lost)) this.#events.endpointLost(at, this, lost);
+        if (this.#drop(lost)) this.#events.endpointLost(at, this, lost);
         return;
       }
       this.#fail(at, `update refused: ${answer.error.condition}`, false);

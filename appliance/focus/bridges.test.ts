@@ -128,6 +128,60 @@ describe("selection", () => {
     expect(select([["a", 2]])).toBe("b");
   });
 
+  test("by region: a near one before a far one, and what the conference uses there first", () => {
+    const { presence, select } = brewery({ strategy: "region", regionGroups: [["east", "north"]] });
+    presence("a", { region: "west", relay_id: "a" });
+    presence("b", { region: "north", relay_id: "b", stress_level: 0.5 });
+    presence("c", { region: "north", relay_id: "c", stress_level: 0.3 });
+    expect(select([], "east")).toBe("c");
+    expect(select([["b", 1]], "east")).toBe("b");
+    presence("d", { region: "east", relay_id: "d", stress_level: 0.7 });
+    expect(select([], "east")).toBe("d");
+    presence("d", { stress_level: 0.9 });
+    expect(select([], "east")).toBe("c");
+    expect(select([], "south")).toBe("a");
+  });
+
+  test("within a region: the first participant says where, the others follow", () => {
+    const { presence, select } = brewery({
+      strategy: "intra-region",
+      maxParticipants: 2,
+      regionGroups: [["east", "west"]],
+    });
+    presence("a", { region: "west", relay_id: "a" });
+    presence("b", { region: "east", relay_id: "b", stress_level: 0.4 });
+    presence("c", { region: "east", relay_id: "c", stress_level: 0.5 });
+    expect(select([], "east")).toBe("b");
+    expect(select([["b", 1]], "west")).toBe("b");
+    expect(select([["b", 2]], "west")).toBe("c");
+    presence("c", { stress_level: 0.95 });
+    expect(select([["b", 2]], "east")).toBe("a"); // nothing idle is left there
+  });
+
+  test("a bridge that its endpoints do not reach is passed over for five minutes", () => {
+    const { presence, select, bridge } = brewery();
+    presence("a");
+    presence("b", { stress_level: 0.5 });
+    const failing = bridge("a");
+    failing.endpoints = 20;
+    failing.restartRequested(NOW);
+    failing.restartRequested(later(NOW, 1_000));
+    expect([select(), failing.failingIce(NOW)]).toEqual(["a", false]); // a tenth is what happens
+    failing.restartRequested(later(NOW, 61_500)); // of the last minute alone
+    expect(select([], undefined, undefined, later(NOW, 61_500))).toBe("a");
+    failing.restartRequested(later(NOW, 61_600));
+    failing.restartRequested(later(NOW, 61_700));
+    expect(select([], undefined, undefined, later(NOW, 61_700))).toBe("b");
+    expect(select([["a", 3]], undefined, undefined, later(NOW, 61_700))).toBe("a"); // running conferences stay
+    presence("b", { shutting_down: "true" });
+    expect(select([], undefined, undefined, later(NOW, 61_700))).toBe("a"); // better than none
+    presence("b", { shutting_down: "false" });
+    expect(select([], undefined, undefined, later(NOW, 361_701))).toBe("a");
+    failing.endpoints = 9;
+    for (let i = 0; i < 9; i++) failing.restartRequested(later(NOW, 400_000));
+    expect(failing.failingIce(later(NOW, 400_000))).toBe(false); // few endpoints prove nothing
+  });
+
   test("without relay ids a conference is never split", () => {
     const { presence, select } = brewery({ strategy: "split" });
     presence("a");

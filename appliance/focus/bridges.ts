@@ -8,6 +8,7 @@ import { boolean } from "../wire/numbers.ts";
 import { attr, child, children, type Element, xml } from "../wire/xml.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Requests } from "./requests.ts";
+import { type Strategy, selectBridge } from "./selection.ts";
 
 export interface BridgeSettings {
   /** How bridges are found to be well: by asking them, or by the `healthy` of their presence. */
@@ -16,9 +17,11 @@ export interface BridgeSettings {
   readonly overload: number;
   /** Participants of one conference on one bridge. */
   readonly maxParticipants: number;
-  readonly strategy: "single" | "region" | "split";
+  readonly strategy: Strategy;
   /** Region of this focus: preferred for participants whose own region is not known. */
   readonly region?: string;
+  /** Regions that are near each other; absent: none are. */
+  readonly regionGroups?: readonly (readonly string[])[];
 }
 
 /** Recently added endpoints are not in the reported stress yet. */
@@ -29,6 +32,11 @@ const HEALTH_RETRY = seconds(5);
 /** A bridge that failed is left alone that long, however well it looks. */
 const FAILURE_PAUSE = seconds(60);
 const PRESENCE_TIMEOUT = seconds(45);
+/** A bridge from which a tenth of at least ten endpoints ask for a restart within a minute does not get media through: others are taken for five. */
+const RESTART_WINDOW = seconds(60);
+const RESTART_MIN_ENDPOINTS = 10;
+const RESTART_SHARE = 0.1;
+const FAILING_ICE_PAUSE = seconds(300);
 const DEFAULT_PARTICIPANT_STRESS = 0.01;
 const MAX_BRIDGES = 1000;
 
@@ -56,7 +64,13 @@ export class Bridge {
   responding = true;
   nextHealthCheck: Millis;
   retried = false;
+  /** Endpoints that this focus has on it. */
+  endpoints = 0;
+  /** Restarts that they asked for since the start. */
+  restartRequests = 0;
   readonly #recent: Millis[] = [];
+  readonly #restarts: Millis[] = [];
+  #failingIceUntil: Millis | undefined;
 
   constructor(jid: string, now: Millis) {
     this.jid = jid;
@@ -74,6 +88,21 @@ export class Bridge {
   correctedStress(now: Millis): number {
     while (this.#recent[0] !== undefined && this.#recent[0] < now - RECENT) this.#recent.shift();
     return this.stress + this.#recent.length * this.participantStress;
+  }
+
+  /** An endpoint here asks for a new session because its transport failed. */
+  restartRequested(now: Millis): void {
+    this.restartRequests++;
+    while (this.#restarts[0] !== undefined && this.#restarts[0] < now - RESTART_WINDOW) this.#restarts.shift();
+    this.#restarts.push(now);
+    if (this.#restarts.length > 1000) this.#restarts.shift();
+    if (this.endpoints >= RESTART_MIN_ENDPOINTS && this.#restarts.length > this.endpoints * RESTART_SHARE)
+      this.#failingIceUntil = later(now, FAILING_ICE_PAUSE);
+  }
+
+  /** Its endpoints do not reach it. */
+  failingIce(now: Millis): boolean {
+    return this.#failingIceUntil !== undefined && this.#failingIceUntil > now;
   }
 
   operational(now: Millis, settings: BridgeSettings): boolean {
@@ -201,39 +230,7 @@ export class Bridges {
 
   /** The bridge for one more participant of a conference; undefined: none can take it. */
   select(now: Millis, selection: Selection): Bridge | undefined {
-    const { used } = selection;
-    const version = [...used.keys()][0];
-    const candidates = [...this.#bridges.values()].filter(
-      (bridge) =>
-        bridge !== selection.exclude &&
-        bridge.operational(now, this.#settings) &&
-        (version === undefined || (bridge.version === version.version && bridge.release === version.release)) &&
-        (selection.pinned === undefined || bridge.version === selection.pinned),
-    );
-    // Several bridges of one conference need relays between them; without, two bridges would be two conferences.
-    const split = this.#settings.strategy !== "single" && [...used.keys()].every((each) => each.relayId !== undefined);
-    const preferred = prefer(
-      candidates.filter((each) => used.size === 0 || used.has(each) || (split && each.relayId !== undefined)),
-      (each) => !each.drain || used.has(each),
-      (each) => !each.gracefulShutdown,
-    );
-    const room = preferred.filter((each) => (used.get(each) ?? 0) < this.#settings.maxParticipants);
-    const byStress = [...(room.length > 0 ? room : preferred)].sort(
-      (a, b) => a.correctedStress(now) - b.correctedStress(now) || (a.jid < b.jid ? -1 : 1),
-    );
-    const idle = byStress.filter((each) => each.correctedStress(now) < this.#settings.overload);
-    const inUse = (list: readonly Bridge[]): Bridge | undefined => list.find((each) => used.has(each));
-    switch (this.#settings.strategy) {
-      case "single":
-        return inUse(candidates) ?? byStress[0];
-      case "region": {
-        const region = selection.region ?? this.#settings.region;
-        const near = idle.filter((each) => each.region === region);
-        return inUse(near) ?? near[0] ?? inUse(idle) ?? idle[0] ?? inUse(byStress) ?? byStress[0];
-      }
-      case "split":
-        return [...byStress].sort((a, b) => (used.get(a) ?? 0) - (used.get(b) ?? 0))[0];
-    }
+    return selectBridge(now, this.#bridges.values(), this.#settings, selection);
   }
 
   #usable(now: Millis, bridge: Bridge): boolean {
@@ -279,16 +276,6 @@ export class Bridges {
     this.#outbox.log("info", "bridge gone", { bridge: bridge.id, cause: reason });
     this.#events.lost(now, bridge);
   }
-}
-
-/** Keeps those that satisfy each wish in turn, as long as anybody does. */
-function prefer(bridges: readonly Bridge[], ...wishes: readonly ((bridge: Bridge) => boolean)[]): readonly Bridge[] {
-  let left = bridges;
-  for (const wish of wishes) {
-    const satisfied = left.filter(wish);
-    if (satisfied.length > 0) left = satisfied;
-  }
-  return left;
 }
 
 function readStats(bridge: Bridge, stats: Element): void {

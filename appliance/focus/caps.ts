@@ -43,6 +43,7 @@ const MAX_FEATURES = 200;
 export class CapsCache {
   readonly #requests: Requests;
   readonly #known = new Map<string, ReadonlySet<string>>();
+  readonly #uses = new Map<string, number>();
 
   constructor(requests: Requests) {
     this.#requests = requests;
@@ -52,11 +53,17 @@ export class CapsCache {
     return this.#known;
   }
 
+  /** How many members had the features of that entry. */
+  uses(key: string): number {
+    return this.#uses.get(key) ?? 0;
+  }
+
   /** Calls back at once when known, otherwise after asking the member. */
   features(now: Millis, member: Member, then: (now: Millis, features: ReadonlySet<string>) => void): void {
     const key = member.caps === undefined ? undefined : `${member.caps.node}#${member.caps.ver}`;
     const known = key === undefined ? undefined : this.#known.get(key);
-    if (known !== undefined) {
+    if (key !== undefined && known !== undefined) {
+      this.#uses.set(key, this.uses(key) + 1);
       then(now, known);
       return;
     }
@@ -73,12 +80,18 @@ export class CapsCache {
     });
   }
 
+  #forget(key: string): void {
+    this.#known.delete(key);
+    this.#uses.delete(key);
+  }
+
   #remember(key: string, features: ReadonlySet<string>): void {
     if (this.#known.size >= MAX_CACHED) {
       const oldest = this.#known.keys().next();
-      if (oldest.done !== true) this.#known.delete(oldest.value);
+      if (oldest.done !== true) this.#forget(oldest.value);
     }
     this.#known.set(key, features);
+    this.#uses.set(key, this.uses(key) + 1);
   }
 }
 

@@ -49,6 +49,8 @@ export const FEATURE = {
   red: "http://jitsi.org/opus-red",
   jsonSources: "http://jitsi.org/json-encoded-sources",
   ssrcRewriting: "http://jitsi.org/ssrc-rewriting-1",
+  midDemux: "http://jitsi.org/rtp-mid-demux",
+  startMutedMetadata: "http://jitsi.org/start-muted-room-metadata",
   audioMute: "http://jitsi.org/protocol/audio-mute",
   jibri: "http://jitsi.org/protocol/jibri",
   jigasi: "http://jitsi.org/protocol/jigasi",

@@ -141,6 +141,7 @@ export class ConferenceBridges {
   }
 
   #close(now: Millis, session: BridgeSession): void {
+    session.abandon();
     this.#forget(session);
     this.#context.stats.bridgesRemoved++;
     this.#events.over(now, session);

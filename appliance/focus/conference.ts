@@ -144,6 +144,8 @@ export class Conference {
   end(now: Millis, reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.context.stats.conferenceSeconds += (now - this.started) / 1000;
+    for (const each of this.participants.values()) this.context.stats.endpointSeconds += (now - each.joined) / 1000;
     this.bridges.endAll(now);
     this.participants.clear();
     this.room.leave();
@@ -392,6 +394,7 @@ export class Conference {
     this.context.caps.features(now, member, (at, features) => {
       if (this.participants.get(member.nick) !== participant) return;
       participant.features = new Set([...features, ...participant.member.features]);
+      if (!participant.has(FEATURE.startMutedMetadata)) this.context.stats.participantsWithoutMutedMetadata++;
       this.inviteAll(at);
     });
     if (this.participants.size >= this.minimum) this.inviteAll(now);
@@ -422,6 +425,7 @@ export class Conference {
     const participant = this.participants.get(member.nick);
     if (participant === undefined) return;
     this.participants.delete(member.nick);
+    this.context.stats.endpointSeconds += (now - participant.joined) / 1000;
     this.sources.removeAll(member.nick);
     this.sourcesChanged();
     const bridge = participant.bridge;

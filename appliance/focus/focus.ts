@@ -331,9 +331,12 @@ export class Focus {
     if (!jingle && !mute && !jibri && !dial) return false;
     if (jibri && this.recording.jibriRequest(now, iq, payload)) return true;
     const participant = conference?.participants.get(from.slice(slash + 1));
-    if (conference === undefined || participant === undefined)
-      this.#outbox.send(errorReply(iq, { condition: "item-not-found" }, clone(payload)));
-    else if (jingle) handleJingle(now, conference, participant, iq, payload);
+    if (conference === undefined || participant === undefined) {
+      // In the room's name, but not (or no longer) in the room: signaling.md 5.2, 5.5, 5.6.
+      const stranger = jibri || dial ? "forbidden" : mute ? "internal-server-error" : "item-not-found";
+      const condition = conference === undefined ? "item-not-found" : stranger;
+      this.#outbox.send(errorReply(iq, { condition }, clone(payload)));
+    } else if (jingle) handleJingle(now, conference, participant, iq, payload);
     else if (mute) handleMute(now, conference, participant, iq, payload);
     else if (jibri) this.recording.clientRequest(now, conference, participant, iq, payload);
     else this.dialOut.request(now, conference, participant, iq, payload);

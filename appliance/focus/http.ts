@@ -7,13 +7,16 @@ import type { Millis } from "../time.ts";
 import { administration } from "./administration.ts";
 import { type ConferenceRequest, type HttpAnswer, readConferenceJson } from "./conference-request.ts";
 import type { Focus, FocusInput } from "./focus.ts";
-import { debugReport, describeConference, metricsJson, metricsText, statsReport } from "./report.ts";
+import { metricsJson, metricsText } from "./metrics-report.ts";
+import { debugReport, describeConference, statsReport } from "./report.ts";
 
 export interface HttpBackend {
   readonly focus: Focus;
   conferenceRequest(request: ConferenceRequest): Promise<HttpAnswer>;
   handle(input: FocusInput): void;
   now(): Millis;
+  /** Of the process. */
+  threads(): number;
 }
 
 /** Bytes of a request's body. */
@@ -63,7 +66,9 @@ export async function startHttp(
         }),
     )
     .post("/conference-request/v1", async ({ request }) => {
-      const asked = readConferenceJson(await readJson(request));
+      // What is said to be something else is not looked into, as recorded.
+      const says = request.headers.get("content-type") ?? "application/json";
+      const asked = /\bjson\b/i.test(says) ? readConferenceJson(await readJson(request)) : undefined;
       const answer: HttpAnswer =
         asked === undefined
           ? { status: 400, body: "Error: 400 bad-request: not a JSON object", json: false }
@@ -76,12 +81,12 @@ export async function startHttp(
         },
       });
     })
-    .get("/stats", () => json(statsReport(focus, backend.now())))
+    .get("/stats", () => json(statsReport(focus, backend.now(), backend.threads())))
     .get("/metrics", ({ headers }) => {
       const accept = headers["accept"] ?? "";
-      if (accept.includes("application/json")) return json(metricsJson(focus, backend.now()));
+      if (accept.includes("application/json")) return json(metricsJson(focus, backend.now(), backend.threads()));
       const open = accept === "" || accept.includes("openmetrics") || accept.includes("*/*");
-      return new Response(metricsText(focus, backend.now(), open), {
+      return new Response(metricsText(focus, backend.now(), backend.threads(), open), {
         headers: { "Content-Type": open ? OPEN_METRICS : "text/plain; version=0.0.4; charset=utf-8" },
       });
     })
@@ -100,7 +105,10 @@ export async function startHttp(
     .get("/debug/xmpp-caps", () =>
       json(
         Object.fromEntries(
-          [...focus.context.caps.entries()].map(([key, features]) => [key, { features: [...features] }]),
+          [...focus.context.caps.entries()].map(([key, features]) => [
+            key,
+            { count: focus.context.caps.uses(key), features: [...features] },
+          ]),
         ),
       ),
     )

@@ -245,6 +245,22 @@ describe("refusals", () => {
     ).toBe(true);
   });
 
+  test.each([
+    ["a mute", xml("mute", { xmlns: NS.jitmeetAudio, jid: `${ROOM}/ana12345` }, "true"), "internal-server-error"],
+    ["a recording", xml("jibri", { xmlns: NS.jibri, action: "start", recording_mode: "file" }), "forbidden"],
+    ["a call", xml("dial", { xmlns: "urn:xmpp:rayo:1", to: "+15550100" }), "forbidden"],
+  ])(
+    "%s asked for by somebody who is not in the room is refused (signaling.md 5.2, 5.5, 5.6)",
+    (_, payload, condition) => {
+      const { world } = meeting();
+      const stranger = { ...world.join("other@muc.meet.test", "ssssssss"), room: ROOM };
+      world.request(stranger, payload);
+      expect(world.sent.filter((each) => attr(each, "to") === `${ROOM}/ssssssss`).map(conditionOf)).toEqual([
+        condition,
+      ]);
+    },
+  );
+
   test("garbage in a jingle element never throws", () => {
     const { world, ben } = meeting();
     for (const payload of [

@@ -189,7 +189,10 @@ function terminate(
   if (named?.id !== undefined && named.id !== session.bridge.id)
     return { condition: "item-not-found", text: "No such bridge session" };
   const restart = named?.restart === true;
-  if (restart) stats.requestRestart++;
+  if (restart) {
+    stats.requestRestart++;
+    session.bridge.bridge.restartRequested(now);
+  }
   if (jingle.reason?.condition === "connectivity-error") stats.iceFailed++;
   conference.closeSession(now, participant, true);
   if (!restart) {

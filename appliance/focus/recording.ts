@@ -146,6 +146,7 @@ export class Recording {
       return;
     }
     if ((sip ? this.gateways : this.recorders).count === 0) {
+      this.#context.stats.jibriUnavailable++;
       refuse("service-unavailable");
       return;
     }
@@ -203,6 +204,7 @@ export class Recording {
   #tryNext(now: Millis, job: Job): void {
     const jibri = job.tried.size > MAX_RETRIES ? undefined : this.#detector(job).take(now, job.tried);
     if (jibri === undefined) {
+      if (job.tried.size === 0) this.#context.stats.jibriUnavailable++;
       this.#giveUp(job, job.tried.size === 0 ? "busy" : "error");
       return;
     }

@@ -1,14 +1,27 @@
 /**
- * What the focus tells administrators: `/stats`, `/metrics`, `/debug`. Names are the originals' (signaling.md 5.8). Pure.
+ * What the focus tells administrators: `/stats` and `/debug`. Names are the originals' (signaling.md 5.8). Pure.
  */
 import type { Millis } from "../time.ts";
-import type { Bridge } from "./bridges.ts";
 import type { Conference } from "./conference.ts";
 import type { Focus } from "./focus.ts";
+import type { Strategy } from "./selection.ts";
 
 const SIZE_BOUNDS = [0, 1, 2, 3, 5, 10, 20, 50, 100, 200, 300, 400, 500] as const;
 
-interface Totals {
+/** Under how many values a percentile says nothing. */
+const PERCENTILES = [
+  ["p99_upper_bound", 0.99, 100],
+  ["p999_upper_bound", 0.999, 1_000],
+] as const;
+
+const STRATEGY_NAMES: Readonly<Record<Strategy, string>> = {
+  single: "SingleBridgeSelectionStrategy",
+  region: "RegionBasedBridgeSelectionStrategy",
+  "intra-region": "IntraRegionBridgeSelectionStrategy",
+  split: "SplitBridgeSelectionStrategy",
+};
+
+export interface Totals {
   readonly sizes: readonly number[];
   readonly participants: number;
   readonly largest: number;
@@ -18,7 +31,7 @@ interface Totals {
   readonly inShutdown: number;
 }
 
-function totals(focus: Focus): Totals {
+export function totals(focus: Focus): Totals {
   const sizes = [...focus.conferences.values()].map((each) => each.participants.size);
   const bridges = [...focus.bridges.all()];
   return {
@@ -39,6 +52,7 @@ function conferenceSizes(sizes: readonly number[]): Record<string, unknown> {
       (size) => size >= from && (to === undefined || size < to),
     ).length;
   });
+  for (const [name, share, least] of PERCENTILES) buckets[name] = upperBound(sizes, share, least);
   const total = sizes.reduce((sum, size) => sum + size, 0);
   return {
     average: sizes.length === 0 ? 0 : total / sizes.length,
@@ -51,8 +65,15 @@ function conferenceSizes(sizes: readonly number[]): Record<string, unknown> {
   };
 }
 
-/** `/stats`. */
-export function statsReport(focus: Focus, now: Millis): Record<string, unknown> {
+/** The end of the bucket below which that share of the values lies; -1: there are too few of them. */
+function upperBound(sizes: readonly number[], share: number, least: number): number {
+  if (sizes.length < least) return -1;
+  const bound = SIZE_BOUNDS.find((each) => sizes.filter((size) => size < each).length >= share * sizes.length);
+  return bound ?? Math.max(...sizes);
+}
+
+/** `/stats`. `threads`: of the process. */
+export function statsReport(focus: Focus, now: Millis, threads: number): Record<string, unknown> {
   const { stats, bridges, recording } = focus;
   const sums = totals(focus);
   const fault = focus.health();
@@ -87,7 +108,7 @@ export function statsReport(focus: Focus, now: Millis): Record<string, unknown> 
     jibri_detector: { count: recording.recorders.count, available: recording.recorders.available(now) },
     sip_jibri_detector: { count: recording.gateways.count, available: recording.gateways.available(now) },
     jigasi: { count: focus.dialOut.count },
-    threads: 1,
+    threads,
     jingle: { sent: Object.fromEntries(stats.jingleSent), received: Object.fromEntries(stats.jingleReceived) },
     version: focus.settings.version,
     healthy: fault === undefined,
@@ -101,117 +122,6 @@ export function statsReport(focus: Focus, now: Millis): Record<string, unknown> 
   };
 }
 
-interface Metric {
-  readonly name: string;
-  readonly type: "counter" | "gauge";
-  readonly help: string;
-  /** Label text → value; one entry with an empty label for a plain metric. */
-  readonly values: readonly (readonly [string, number])[];
-}
-
-function metricsOf(focus: Focus, now: Millis): Metric[] {
-  const { stats, bridges, recording } = focus;
-  const sums = totals(focus);
-  const metric = (type: Metric["type"], name: string, value: number, help: string): Metric => ({
-    name: `jitsi_jicofo_${name}`,
-    type,
-    help,
-    values: [["", value]],
-  });
-  const counter = (name: string, value: number, help: string): Metric => metric("counter", name, value, help);
-  const gauge = (name: string, value: number, help: string): Metric => metric("gauge", name, value, help);
-  const perBridge = (name: string, help: string, value: (bridge: Bridge) => number): Metric => ({
-    name: `jitsi_jicofo_${name}`,
-    type: "gauge",
-    help,
-    values: [...bridges.all()].map((each) => [`{jvb="${escapeLabel(each.id)}"}`, value(each)] as const),
-  });
-  return [
-    gauge("conferences", sums.sizes.length, "Conferences that run now."),
-    counter("conferences_created", stats.conferencesCreated, "Conferences since the start."),
-    gauge("conferences_with_visitors", 0, "Conferences with visitors."),
-    counter("conference_requests", stats.conferenceRequests, "Conference requests received."),
-    counter("conference_requests_new", stats.conferencesCreated, "Conference requests that made a conference."),
-    gauge("largest_conference", sums.largest, "Participants of the largest conference."),
-    counter("participants", stats.participantsTotal, "Participants since the start."),
-    gauge("participants_current", sums.participants, "Participants now."),
-    gauge("participants_pairs", sums.pairs, "Sum of the squares of conference sizes."),
-    counter("participants_ice_failed", stats.iceFailed, "Participants that reported a failed ICE."),
-    counter("participants_restart_requested", stats.requestRestart, "Restarts that participants asked for."),
-    counter("participants_restart_rate_limited", stats.restartsRateLimited, "Restarts refused for their rate."),
-    counter("participants_ice_restarts", stats.iceRestarts, "ICE restarts in place."),
-    counter("participants_invite_failed", stats.inviteFailed, "Invitations that a bridge or a participant refused."),
-    counter("participants_sources_refused", stats.sourcesRefused, "Source announcements that were refused."),
-    counter("participants_moved", stats.participantsMoved, "Participants moved to another bridge."),
-    counter("bridges_removed", stats.bridgesRemoved, "Bridges removed from a conference."),
-    gauge("bridge_selector_bridge_count", [...bridges.all()].length, "Bridges in the brewery."),
-    gauge("bridge_selector_bridge_count_operational", bridges.operational(now), "Bridges that can be used."),
-    gauge("bridge_selector_bridge_count_in_shutdown", sums.inShutdown, "Bridges that are shutting down."),
-    gauge("bridge_selector_bridge_version_count", sums.versions, "Different versions of bridges."),
-    counter("bridge_selector_lost_bridges", bridges.lost, "Bridges that left."),
-    perBridge("bridge_endpoints", "Endpoints that this focus placed on a bridge.", (each) => endpointsOn(focus, each)),
-    perBridge("bridge_stress", "Stress that a bridge reports.", (each) => each.stress),
-    gauge("jibri_instances", recording.recorders.count, "Recorders in the brewery."),
-    gauge("jibri_instances_available", recording.recorders.available(now), "Recorders that are idle and healthy."),
-    gauge("sip_jibri_instances", recording.gateways.count, "SIP gateways of the recorder's kind."),
-    gauge("sip_jibri_instances_available", recording.gateways.available(now), "Those that are idle and healthy."),
-    gauge("jibri_recording_active", recording.active("file"), "Recordings that run."),
-    gauge("jibri_live_streaming_active", recording.active("stream"), "Streams that run."),
-    gauge("jibri_sip_active", recording.active("sip"), "SIP calls that run."),
-    counter("jibri_recording_failures", stats.jibriFailures.recording, "Recordings that failed."),
-    counter("jibri_live_streaming_failures", stats.jibriFailures.stream, "Streams that failed."),
-    counter("jibri_sip_failures", stats.jibriFailures.sip, "SIP calls that failed."),
-    ...[...stats.jingleSent].map(([action, value]) =>
-      counter(`jingle_${action.toLowerCase()}_sent`, value, `Number of ${action} stanzas sent.`),
-    ),
-    ...[...stats.jingleReceived].map(([action, value]) =>
-      counter(`jingle_${action.toLowerCase()}_received`, value, `Number of ${action} stanzas received.`),
-    ),
-    {
-      name: "parley_focus_dropped",
-      type: "counter",
-      help: "Stanzas not acted upon, by reason.",
-      values: [...stats.dropped].map(([reason, value]) => [`{reason="${escapeLabel(reason)}"}`, value] as const),
-    },
-  ];
-}
-
-const endpointsOn = (focus: Focus, bridge: Bridge): number =>
-  [...focus.conferences.values()].reduce(
-    (sum, each) => sum + (each.bridges.sessions.get(bridge)?.endpoints.size ?? 0),
-    0,
-  );
-
-const escapeLabel = (value: string): string =>
-  value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
-
-/** `/metrics` in OpenMetrics 1.0 or Prometheus text 0.0.4: the same but for names of families and the end. */
-export function metricsText(focus: Focus, now: Millis, openMetrics: boolean): string {
-  let text = "";
-  for (const { name, type, help, values } of metricsOf(focus, now)) {
-    const sample = type === "counter" ? `${name}_total` : name;
-    const family = openMetrics ? name : sample;
-    text += `# TYPE ${family} ${type}\n# HELP ${family} ${help}\n`;
-    for (const [labels, value] of values) text += `${sample}${labels} ${value}\n`;
-  }
-  const version = `jitsi_jicofo_version_info{version="${escapeLabel(focus.settings.version)}"} 1\n`;
-  text += openMetrics
-    ? `# TYPE jitsi_jicofo_version info\n# HELP jitsi_jicofo_version Application version\n${version}# EOF\n`
-    : `# TYPE jitsi_jicofo_version_info gauge\n# HELP jitsi_jicofo_version_info Application version\n${version}`;
-  return text;
-}
-
-/** `/metrics` as JSON: names without their prefix. */
-export function metricsJson(focus: Focus, now: Millis): Record<string, unknown> {
-  const result: Record<string, unknown> = { version: focus.settings.version };
-  for (const { name, type, values } of metricsOf(focus, now)) {
-    const key = name.replace(/^jitsi_jicofo_/, "") + (type === "counter" ? "_total" : "");
-    const [first] = values;
-    result[key] = values.length === 1 && first?.[0] === "" ? first[1] : Object.fromEntries(values);
-  }
-  return result;
-}
-
 /** `/debug`, with all conferences when `full`. */
 export function debugReport(focus: Focus, now: Millis, full: boolean): Record<string, unknown> {
   const { settings } = focus;
@@ -220,7 +130,9 @@ export function debugReport(focus: Focus, now: Millis, full: boolean): Record<st
     {
       "corrected-stress": bridge.correctedStress(now),
       drain: bridge.drain,
-      endpoints: endpointsOn(focus, bridge),
+      endpoints: bridge.endpoints,
+      "endpoint-restart-requests": bridge.restartRequests,
+      "failing-ice": bridge.failingIce(now),
       "graceful-shutdown": bridge.gracefulShutdown,
       healthy: bridge.healthy,
       operational: bridge.operational(now, settings.bridges),
@@ -240,12 +152,14 @@ export function debugReport(focus: Focus, now: Millis, full: boolean): Record<st
         full ? describeConference(each, now) : each.participants.size,
       ]),
     ),
-    bridge_selector: { strategy: settings.bridges.strategy, bridge: Object.fromEntries(bridges) },
+    bridge_selector: { strategy: STRATEGY_NAMES[settings.bridges.strategy], bridge: Object.fromEntries(bridges) },
     jibri_detector: settings.jibriBrewery === undefined ? null : { count: focus.recording.recorders.count },
     sip_jibri_detector: settings.sipJibriBrewery === undefined ? null : { count: focus.recording.gateways.count },
     jigasi_detector: settings.jigasiBrewery === undefined ? null : { count: focus.dialOut.count },
     components: Object.fromEntries(focus.components),
+    av_moderation: { address: focus.components.get("av_moderation") ?? null },
     conference_iq_handler: {
+      breakout_address: focus.components.get("breakout_rooms") ?? null,
       focus_auth_jid: settings.focusJid,
       jigasi_enabled: settings.jigasiBrewery !== undefined,
       auth_authority: settings.authentication?.kind ?? null,

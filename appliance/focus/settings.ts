@@ -28,6 +28,7 @@ export function focusSettings(config: FocusConfig): FocusSettings {
       maxParticipants: config.maxParticipants,
       strategy: options.bridgeStrategy ?? "single",
       ...(options.region !== undefined ? { region: options.region } : {}),
+      regionGroups: options.regionGroups ?? [],
     },
     ssrcRewriting: options.ssrcRewriting ?? false,
     jsonSources: options.jsonSources ?? true,

@@ -5,6 +5,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { monotonicNow } from "../clock.ts";
 import type { FocusConfig } from "../config.ts";
 import type { PartEnvironment, RunningPart } from "../part.ts";
+import { threadCount } from "../threads.ts";
 import type { Element } from "../wire/xml.ts";
 import { XmppSession } from "../xmpp-session.ts";
 import type { HttpAnswer } from "./conference-request.ts";
@@ -109,6 +110,7 @@ export async function startFocus(config: FocusConfig, environment: PartEnvironme
       }),
     handle,
     now: monotonicNow,
+    threads: threadCount,
   });
   client.start();
   component?.start();

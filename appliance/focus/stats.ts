@@ -5,7 +5,12 @@ export class FocusStats {
   conferenceRequests = 0;
   conferencesCreated = 0;
   participantsTotal = 0;
+  /** Of clients that do not know start-muted by room metadata (signaling.md 5.3). */
+  participantsWithoutMutedMetadata = 0;
   participantsMoved = 0;
+  /** Seconds that completed conferences lasted, and that those who left were there. */
+  conferenceSeconds = 0;
+  endpointSeconds = 0;
   bridgesRemoved = 0;
   iceFailed = 0;
   requestRestart = 0;
@@ -14,6 +19,8 @@ export class FocusStats {
   sourcesRefused = 0;
   inviteFailed = 0;
   jibriFailures = { recording: 0, stream: 0, sip: 0 };
+  /** No recorder was idle, or there. */
+  jibriUnavailable = 0;
   /** Jingle IQs by action, as jicofo spells them. */
   readonly jingleSent = new Map<string, number>();
   readonly jingleReceived = new Map<string, number>();
