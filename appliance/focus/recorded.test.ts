@@ -12,41 +12,11 @@ import { NS } from "../wire/namespaces.ts";
 import { decodeJsonSources, type EndpointSources } from "../wire/sources.ts";
 import { attr, child, children, descend, type Element, parse, text, xml } from "../wire/xml.ts";
 import { Focus } from "./focus.ts";
+import { canonical, ignored } from "./recorded.ts";
 import { focusSettings } from "./settings.ts";
 import { FOCUS, type SimulatedClient, SimulatedWorld, testConfig } from "./simulated-world.ts";
 
 const fixture = (name: string): string[] => readFileSync(join(import.meta.dir, "fixtures", name), "utf8").split("\n");
-
-/** An element as a value without the order of attributes and children, and without what is not compared. */
-function canonical(element: Element, drop: (element: Element, attribute: string) => boolean): unknown {
-  const attributes = Object.entries(element.attrs)
-    .filter(([name]) => name !== "xmlns" && !drop(element, name))
-    .map(([name, value]) => `${name}=${value}`)
-    .sort();
-  const content = text(element);
-  const json = element.getName() === "json-message" && content !== "";
-  return {
-    name: `${element.getName()} ${element.getNS() ?? ""}`,
-    attributes,
-    ...(json ? { json: jsonValue(content) } : content.trim() !== "" ? { text: content } : {}),
-    children: (drop === ignored && element.getName() === "transport" ? [] : children(element))
-      .map((each) => canonical(each, drop))
-      .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
-  };
-}
-const jsonValue = (content: string): unknown => {
-  const decoded = decodeJsonSources(content);
-  if ("reason" in decoded) return JSON.parse(content);
-  // The bridge's own sources are that bridge's.
-  return [...decoded]
-    .filter(([owner]) => owner !== "jvb")
-    .map(([owner, { sources, groups }]) => [
-      owner,
-      sources.map((each) => JSON.stringify(each)).sort(),
-      groups.map((each) => JSON.stringify(each)).sort(),
-    ])
-    .sort();
-};
 
 /** What a stanza is about, so that the original's and ours can be paired. */
 function subject(stanza: Element): string {
@@ -367,14 +337,6 @@ test("a call of three as its clients see it: every request gets the recorded ans
   expect(said.sort()).toEqual(expected.sort());
   expect(said.length).toBeGreaterThan(20);
 });
-
-/** Addresses, ids and what belongs to the bridge. */
-function ignored(element: Element, attribute: string): boolean {
-  const name = element.getName();
-  if (name === "iq") return attribute !== "type";
-  if (attribute === "sid" || (name === "bridge-session" && attribute === "id")) return true;
-  return ["transport", "candidate", "fingerprint", "web-socket"].includes(name);
-}
 
 /** Scenes of asked-of-the-focus.txt: name, room, lines. */
 function scenes(): { name: string; room: string; lines: { at: number; who: string; side: string; frame: string }[] }[] {
