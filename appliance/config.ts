@@ -276,6 +276,8 @@ export interface BridgeConfig {
   readonly channelHost: string;
   readonly serverId: string;
   readonly region?: string;
+  /** Bridges of one conference announce the same one (bridge.md 1.11); absent: none. */
+  readonly release?: string;
   readonly sctp: boolean;
   /** 0: everybody is forwarded. */
   readonly loudestSpeakers: number;

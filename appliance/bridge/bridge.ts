@@ -37,6 +37,8 @@ export interface BridgeOptions {
   readonly random: RandomBytes;
   /** Addresses that alone may reach the media port; undefined: any (design.md 5). */
   readonly onlyFrom: ReadonlySet<string> | undefined;
+  /** How many threads the process has now; absent: not known. */
+  readonly threads?: () => number;
   /** A link has something to say outside of any input: call `woken` then, not from within. */
   readonly wake: (link: Link) => void;
 }
@@ -44,6 +46,8 @@ export interface BridgeOptions {
 const MONITOR_MS = 500;
 const SWEEP_MS = 60_000;
 const REPORT_MS = 5_000;
+/** Reports that the media loop may owe before it counts as hung. */
+const MAX_UNANSWERED = 3;
 
 type ChannelHolder = { readonly conference: Conference; readonly peer: Endpoint | Relay };
 
@@ -53,11 +57,14 @@ export class Bridge {
   readonly shutdown = new Shutdown();
   readonly #brewery: Brewery;
   readonly #onlyFrom: ReadonlySet<string> | undefined;
+  readonly #threads: () => number;
   readonly #conferences = new Map<string, Conference>();
   readonly #channels = new Map<ChannelId, ChannelHolder>();
   #drain = false;
   #online = false;
   #fault: string | undefined = "the media loop is not ready";
+  /** Reports asked for since the last one came. */
+  #unanswered = 0;
   #monitorAt: Millis | undefined;
   #sweepAt: Millis | undefined;
   #reportAt: Millis | undefined;
@@ -65,6 +72,7 @@ export class Bridge {
   constructor(options: BridgeOptions) {
     this.context = new BridgeContext(options.settings, options.transports, options.demux, options.random, options.wake);
     this.#onlyFrom = options.onlyFrom;
+    this.#threads = options.threads ?? (() => 0);
     const { serverId, brewery } = options.settings;
     this.#brewery = new Brewery(brewery, () => `${serverId}-${this.context.hex(4)}`);
   }
@@ -107,7 +115,7 @@ export class Bridge {
 
   /** Undefined when media can be served. */
   health(): string | undefined {
-    return this.#fault;
+    return this.#fault ?? (this.#unanswered > MAX_UNANSWERED ? "the media loop does not answer" : undefined);
   }
 
   // --- media loop
@@ -200,6 +208,7 @@ export class Bridge {
   }
 
   #statistics(now: Millis, statistics: MediaStatistics): void {
+    this.#unanswered = 0;
     const relays = new Set<number>();
     let videoStreams = 0;
     for (const conference of this.#conferences.values()) {
@@ -395,7 +404,12 @@ export class Bridge {
     this.#settle(now);
   }
 
-  channelClosed(channel: ChannelId): void {
+  /** `orderly`: with a closing handshake. */
+  channelClosed(channel: ChannelId, orderly = true): void {
+    if (this.#channels.has(channel)) {
+      if (orderly) this.context.counters.webSocketsClosed++;
+      else this.context.counters.webSocketsLost++;
+    }
     this.#export((each) => each.channel === channel)?.closed();
     this.#channels.get(channel)?.peer.channel.webSocketClosed(channel);
     this.#channels.delete(channel);
@@ -432,9 +446,10 @@ export class Bridge {
       drain: this.#drain,
       gracefulShutdown: this.shutdown.state === "GRACEFUL_SHUTDOWN",
       shuttingDown: this.shutdown.state === "SHUTTING_DOWN" || this.shutdown.state === "OVER",
-      healthy: this.#fault === undefined,
+      healthy: this.health() === undefined,
       xmppConnected: this.#online,
       breweryJoined: this.#brewery.joined,
+      threads: this.#threads(),
     });
   }
 
@@ -470,6 +485,7 @@ export class Bridge {
     if (this.#reportAt !== undefined && now >= this.#reportAt) {
       this.#reportAt = later(now, REPORT_MS);
       this.context.media({ type: "report" });
+      this.#unanswered++;
     }
     const { presenceDue, stanzas } = this.#brewery.handleTimeout(now);
     this.#send(stanzas);

@@ -15,7 +15,8 @@ export interface ColibriWsEvents {
   opened(channel: ChannelId, path: ChannelPath): void;
   dialled(channel: ChannelId): void;
   text(channel: ChannelId, text: string): void;
-  closed(channel: ChannelId): void;
+  /** `orderly`: with a closing handshake. */
+  closed(channel: ChannelId, orderly: boolean): void;
   dropped(reason: string): void;
 }
 
@@ -107,9 +108,9 @@ export function startColibriWs(listen: ListenAddress, trust: ServerTrust, events
       pong(socket) {
         socket.data.lastFrameAt = monotonicNow();
       },
-      close(socket) {
+      close(socket, code) {
         sockets.delete(socket.data.channel);
-        events.closed(socket.data.channel);
+        events.closed(socket.data.channel, code !== 1006);
       },
     },
   });
@@ -135,9 +136,9 @@ export function startColibriWs(listen: ListenAddress, trust: ServerTrust, events
       else events.dropped("channel-message-binary");
     };
     socket.onerror = () => events.dropped("channel-dial-failed");
-    socket.onclose = () => {
+    socket.onclose = ({ code }) => {
       if (dialled.get(channel) !== socket) return;
-      events.closed(channel);
+      events.closed(channel, code !== 1006);
       // At once after a connection that was stable, then 1 s, doubling to 30 s (bridge.md 7.3).
       const stable = openedAt !== undefined && monotonicNow() - openedAt > STABLE_MS;
       const next = stable ? 0 : Math.min(MAX_REDIAL_MS, Math.max(MIN_REDIAL_MS, waitMs * 2));

@@ -414,7 +414,7 @@ export class Conference implements EndpointHome {
       colibriClass: "AudioSourcesMap",
       mappedSources: slots.flatMap(([source, slot]) => {
         const owner = owners.get(source);
-        return owner === undefined ? [] : [{ source, owner, ssrc: slot.ssrc }];
+        return owner === undefined ? [] : [{ source, owner, ssrc: slot.ssrc, ...endpoint.midOf("audio", slot.place) }];
       }),
     });
   }

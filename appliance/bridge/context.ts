@@ -78,6 +78,8 @@ export interface BridgeSettings {
   readonly serverId: string;
   readonly channelHost: string;
   readonly region: string | undefined;
+  /** Name of a set of bridges that may share a conference (bridge.md 1.11); absent: none. */
+  readonly release?: string | undefined;
   readonly sctp: boolean;
   readonly loudestSpeakers: number;
   /** Public addresses that lead here; absent: none. */

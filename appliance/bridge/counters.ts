@@ -20,6 +20,8 @@ export class BridgeCounters {
   preemptiveKeyFramesSuppressed = 0;
   iceFailed = 0;
   iceSucceeded = 0;
+  /** Through a peer's TURN server. */
+  iceSucceededRelayed = 0;
   endpointsIceFailed = 0;
   endpointsDtlsFailed = 0;
   relaysIceFailed = 0;
@@ -29,6 +31,12 @@ export class BridgeCounters {
   iceRestarts = 0;
   iceRestartsRejected = 0;
   iceRestartsFailed = 0;
+  iceRestartsSucceeded = 0;
+  /** By the next restart of the same endpoint. */
+  iceRestartsSuperseded = 0;
+  /** WebSockets of clients that ended with a closing handshake, and without. */
+  webSocketsClosed = 0;
+  webSocketsLost = 0;
   healthFailures = 0;
   layeringChanges = 0;
   /** What was dropped on the control side, by reason. */

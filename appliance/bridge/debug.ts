@@ -31,6 +31,14 @@ export function debugState(bridge: Bridge, wallNow: EpochMillis, full: boolean):
   };
 }
 
+/** What rtcstats may know: conferences that did not refuse it, by meeting id. */
+export const snapshot = (bridge: Bridge): Json =>
+  Object.fromEntries(
+    [...bridge.conferences]
+      .filter((each) => each.rtcstatsEnabled)
+      .map((each) => [each.meetingId, debugConference(each, true)]),
+  );
+
 export const speakerState = (conference: Conference): Json => ({
   dominantEndpoint: conference.speech.dominant?.id ?? "null",
   dominantSpeakerIdentification: null,

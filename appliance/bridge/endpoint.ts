@@ -42,6 +42,8 @@ export class Endpoint implements LinkOwner {
   readonly createdAt: Millis;
   readonly visitor: boolean;
   readonly ssrcRewriting: boolean;
+  /** Packets of a slot carry the slot's mid (bridge.md 1.2). */
+  readonly midDemux: boolean;
   /** Secret of the channel's URL, fixed for the endpoint's life. */
   readonly channelSecret: string;
   readonly link: Link;
@@ -92,6 +94,7 @@ export class Endpoint implements LinkOwner {
     this.statsId = request.statsId;
     this.visitor = request.mucRole?.toLowerCase() === "visitor";
     this.ssrcRewriting = request.capabilities.includes("ssrc-rewriting");
+    this.midDemux = this.ssrcRewriting && request.capabilities.includes("rtp-mid-demux");
     this.channelSecret = context.channelSecret();
     this.sctp = request.transport?.sctp !== undefined;
     this.sources = new SenderSources(context, request.id);
@@ -109,6 +112,11 @@ export class Endpoint implements LinkOwner {
       relay: false,
       privateAddresses: request.capabilities.includes("private-address-connectivity"),
     });
+  }
+
+  /** The mid of its n-th slot of that kind, where packets carry one. */
+  midOf(kind: "audio" | "video", place: number): { mid?: string } {
+    return this.midDemux ? { mid: `${kind === "audio" ? "a" : "v"}${place}` } : {};
   }
 
   description(): IceTransport {

@@ -3,19 +3,17 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { useRealTime } from "../../tests/real-time.ts";
-import { Metrics } from "../metrics.ts";
 import { type BridgeHttp, startBridgeHttp } from "./http.ts";
 import { TestBridge } from "./test-bridge.ts";
 
 useRealTime();
 
 const bridge = new TestBridge();
-const metrics = new Metrics();
 let http: BridgeHttp;
 let base = "";
 
 beforeAll(async () => {
-  http = await startBridgeHttp({ host: "127.0.0.1", port: 0 }, bridge.bridge, metrics, () => bridge.take());
+  http = await startBridgeHttp({ host: "127.0.0.1", port: 0 }, bridge.bridge, () => bridge.take());
   base = `http://127.0.0.1:${http.port}`;
 });
 afterAll(() => http.stop());
@@ -23,23 +21,29 @@ afterAll(() => http.stop());
 interface Exchange {
   readonly method: string;
   readonly path: string;
+  /** Request headers. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly type: string;
   readonly request: string;
   readonly status: number;
   readonly response: string;
 }
 
-async function recorded(): Promise<Exchange[]> {
-  const text = await Bun.file(new URL("./fixtures/http-jvb.txt", import.meta.url)).text();
+async function recorded(file: string): Promise<Exchange[]> {
+  const text = await Bun.file(new URL(`./fixtures/${file}`, import.meta.url)).text();
   return text
     .trim()
     .split(/\n(?=>>> )/)
+    .filter((part) => part.startsWith(">>> "))
     .map((part) => {
       const [head = "", ...rest] = part.split("\n");
       const answer = rest.findIndex((line) => line.startsWith("<<< "));
       const [, method = "", url = ""] = head.split(" ");
       return {
         method,
-        path: new URL(url).pathname,
+        path: `${new URL(url).pathname}${new URL(url).search}`,
+        headers: JSON.parse(/ (\{.*\})$/.exec(head)?.[1] ?? "{}") as Record<string, string>,
+        type: /"content-type":"([^";]+)/.exec(rest[answer] ?? "")?.[1] ?? "",
         request: rest.slice(0, answer).join("\n"),
         status: Number(rest[answer]?.split(" ")[1]),
         response: rest
@@ -75,7 +79,7 @@ function shape(value: unknown, name = ""): unknown {
 }
 
 test("http-jvb-in-call: colibri2 as JSON and its neighbours", async () => {
-  const exchanges = await recorded();
+  const exchanges = await recorded("http-jvb.txt");
   expect(exchanges.length).toBeGreaterThan(15);
   for (const { method, path, request, status, response } of exchanges) {
     const answer = await fetch(base + path, {
@@ -99,6 +103,65 @@ test("http-jvb-in-call: colibri2 as JSON and its neighbours", async () => {
   }
 });
 
+/** Metrics of the original about its runtime and its queues, which ours has not. */
+const NOT_OURS =
+  /^(jvm_|.*queue|rtp_(sender|receiver)_|startup_time|rejected_data_channels|ice_restarts_(agent|rejected)|mucs_connected|drain$)/;
+const familiesOf = (text: string): string[] =>
+  [...text.matchAll(/^# TYPE jitsi_jvb_(\S+ \S+)$/gm)].map(([, each = ""]) => each);
+
+test("/stats has the conferences that did not refuse it", async () => {
+  const create = (id: string, refused: boolean): Promise<Response> =>
+    fetch(`${base}/colibri/v2/conferences`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        "meeting-id": id,
+        ...(refused ? { "rtcstats-enabled": false } : {}),
+        endpoints: [{ id: "aabbccdd", create: true, capabilities: ["source-names"], transport: {} }],
+      }),
+    });
+  await create("open", false);
+  await create("refused", true);
+  const { conferences } = (await (await fetch(`${base}/stats`)).json()) as { conferences: Record<string, object> };
+  expect([conferences["open"] !== undefined, conferences["refused"]]).toEqual([true, undefined]);
+  expect(conferences["open"]).toMatchObject({ endpoints: { aabbccdd: { transport: "new" } } });
+});
+
+test("http-jvb-in-call: state, metrics in each format, what is not there", async () => {
+  const exchanges = await recorded("http-jvb-state.txt");
+  expect(exchanges.length).toBe(7);
+  for (const { path, headers, status, type, response } of exchanges) {
+    const answer = await fetch(base + path, { headers });
+    const body = await answer.text();
+    expect({ path, status: answer.status }).toEqual({ path, status });
+    if (status !== 200) continue;
+    expect({ path, type: answer.headers.get("content-type")?.split(";")[0] }).toEqual({ path, type });
+    if (path === "/metrics" && response.startsWith("# TYPE")) {
+      const ours = familiesOf(body);
+      const theirs = familiesOf(response).filter((each) => !NOT_OURS.test(each));
+      expect(theirs.filter((each) => !ours.includes(each))).toEqual([]);
+      expect(body.endsWith("\n# EOF\n")).toBe(true);
+    } else if (path === "/metrics") {
+      const ours = JSON.parse(body) as object;
+      const theirs = response
+        .split(" ")
+        .slice(1)
+        .filter((each) => !NOT_OURS.test(each));
+      expect(theirs.filter((each) => !(each in ours))).toEqual([]);
+    } else if (path === "/debug") {
+      const own = JSON.parse(body) as Record<string, unknown>;
+      const theirs = JSON.parse(response) as Record<string, unknown>;
+      expect(Object.keys(own)).toEqual(Object.keys(theirs));
+      const [conference] = Object.values(theirs["conferences"] as object) as object[];
+      const [ours] = Object.values(own["conferences"] as object) as object[];
+      expect(Object.keys(ours ?? {}).sort()).toEqual(Object.keys(conference ?? {}).sort());
+    } else expect(JSON.parse(body)).toBeObject();
+  }
+  const plain = await fetch(`${base}/metrics`, { headers: { accept: "text/plain" } });
+  expect(plain.headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
+  expect(await plain.text()).toContain("# TYPE jitsi_jvb_conferences_created_total counter\n");
+});
+
 test("drain, dumps, metrics, shutdown", async () => {
   const get = async (path: string): Promise<unknown> => (await fetch(base + path)).json();
   await fetch(`${base}/colibri/drain/enable`, { method: "POST" });
@@ -115,8 +178,8 @@ test("drain, dumps, metrics, shutdown", async () => {
     }),
   });
   expect(create.status).toBe(200);
-  const [conference] = bridge.bridge.conferences;
-  const id = conference?.id ?? "";
+  const parley = [...bridge.bridge.conferences].find((each) => each.meetingId === "m1");
+  const id = parley?.id ?? "";
   expect(await get("/debug")).toMatchObject({
     shutdown_state: "RUNNING",
     conferences: { [id]: { meeting_id: "m1", endpoints: { aabbccdd: "Ada" } } },
@@ -127,8 +190,8 @@ test("drain, dumps, metrics, shutdown", async () => {
   expect(await get(`/debug/${id}/aabbccdd`)).toMatchObject({ stats_id: "Ada", transport: "new" });
   expect((await fetch(`${base}/debug/${id}/nosuch`)).status).toBe(404);
   const text = await (await fetch(`${base}/metrics`)).text();
-  expect(text).toContain("jitsi_jvb_conferences 1");
-  expect(text).toContain("jitsi_jvb_participants_total");
+  expect(text).toMatch(/^jitsi_jvb_conferences [1-9]/m);
+  expect(text).toContain("jitsi_jvb_endpoints_total");
   for (const body of ["", "{}", '{"graceful-shutdown":1}', "not json"]) {
     const answer = await fetch(`${base}/colibri/shutdown`, {
       method: "POST",

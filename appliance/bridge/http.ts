@@ -4,11 +4,10 @@
 import { Elysia } from "elysia";
 import { monotonicNow, wallNow } from "../clock.ts";
 import type { ListenAddress } from "../config.ts";
-import type { Metrics } from "../metrics.ts";
 import type { Bridge } from "./bridge.ts";
 import { conferenceModifiedJson, readConferenceModifyJson } from "./colibri2-json.ts";
-import { debugConference, debugEndpoint, debugState, speakerState } from "./debug.ts";
-import { publishMetrics } from "./prometheus.ts";
+import { debugConference, debugEndpoint, debugState, snapshot, speakerState } from "./debug.ts";
+import { metricsJson, metricsText } from "./metrics-report.ts";
 
 export interface BridgeHttp {
   readonly port: number;
@@ -16,17 +15,13 @@ export interface BridgeHttp {
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
+const OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 const plain = (status: number, body = ""): Response => new Response(body, { status });
 const json = (value: unknown): Response => Response.json(value);
 
 /** `done` carries out what the bridge answered with; it is called after everything that may have changed something. */
-export async function startBridgeHttp(
-  listen: ListenAddress,
-  bridge: Bridge,
-  metrics: Metrics,
-  done: () => void,
-): Promise<BridgeHttp> {
+export async function startBridgeHttp(listen: ListenAddress, bridge: Bridge, done: () => void): Promise<BridgeHttp> {
   const modify = (body: unknown, meetingId: string | undefined, create: boolean): Response => {
     const request = readConferenceModifyJson(body, meetingId);
     if (request === undefined) return plain(400);
@@ -81,13 +76,13 @@ export async function startBridgeHttp(
       const endpoint = bridge.conferenceById(params.conference)?.endpoints.get(params.endpoint);
       return endpoint === undefined ? plain(404) : json(debugEndpoint(endpoint));
     })
-    .get("/stats", () => json({ conferences: {} }))
+    .get("/stats", () => json({ conferences: snapshot(bridge) }))
     .get("/metrics", ({ headers }) => {
-      publishMetrics(metrics, bridge, wallNow());
       const accept = headers["accept"] ?? "";
-      if (accept.includes("application/json")) return json(Object.fromEntries(bridge.stats(wallNow())));
-      return new Response(metrics.exposition(), {
-        headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+      if (accept.includes("application/json")) return json(metricsJson(bridge, wallNow()));
+      const open = accept === "" || accept.includes("openmetrics") || accept.includes("*/*");
+      return new Response(metricsText(bridge, wallNow(), open ? "openmetrics" : "prometheus"), {
+        headers: { "content-type": open ? OPEN_METRICS : "text/plain; version=0.0.4; charset=utf-8" },
       });
     });
 

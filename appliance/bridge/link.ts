@@ -4,7 +4,7 @@
 import type { Deadline } from "../deadlines.ts";
 import type { Millis } from "../time.ts";
 import type { IceTransport } from "../wire/ice-transport.ts";
-import { candidates } from "./addresses.ts";
+import { candidates, plainAddress } from "./addresses.ts";
 import type { BridgeContext, TransportCore } from "./context.ts";
 import type { EndpointIndex, MediaSocket, Path } from "./media-commands.ts";
 import type { TransportFailure } from "./transport/transport.ts";
@@ -38,6 +38,8 @@ export interface LinkOptions {
   readonly port?: OwnPort | undefined;
 }
 
+const MAX_RELAYED = 32;
+
 export class Link {
   readonly index: EndpointIndex;
   readonly #context: BridgeContext;
@@ -54,6 +56,10 @@ export class Link {
   #generation: number | undefined;
   #closed = false;
   #wasIceConnected = false;
+  /** Addresses that the peer says are of a TURN server. */
+  readonly #relayed = new Set<string>();
+  #selected: Path | undefined;
+  #restarting = false;
   #wasConnected = false;
 
   constructor(context: BridgeContext, owner: LinkOwner, options: LinkOptions) {
@@ -118,6 +124,8 @@ export class Link {
   }
 
   setRemote(now: Millis, remote: IceTransport): void {
+    for (const { type, ip, port } of remote.candidates)
+      if (type === "relay" && this.#relayed.size < MAX_RELAYED) this.#relayed.add(`${plainAddress(ip)} ${port}`);
     this.#transport.setRemote(now, {
       ufrag: remote.ufrag,
       pwd: remote.pwd,
@@ -134,6 +142,8 @@ export class Link {
     this.#localUfrag = this.#context.ufrag();
     this.#localPwd = this.#context.pwd();
     // The restart before this one, if it still runs, is superseded.
+    if (this.#restarting) this.#context.counters.iceRestartsSuperseded++;
+    this.#restarting = true;
     for (const old of this.#ufrags.splice(1)) this.#context.demux.remove(old);
     this.#ufrags.push(this.#localUfrag);
     this.#generation = this.#transport.restartIce(now, this.#localUfrag, this.#localPwd);
@@ -201,6 +211,7 @@ export class Link {
         case "accept-address":
         case "forget-address":
         case "select-path":
+          if (action.type === "select-path") this.#selected = action.path;
           this.#context.media({ type: action.type, endpoint, path: this.#outer(action.path) });
           break;
         case "ice-credentials":
@@ -211,7 +222,7 @@ export class Link {
           this.#context.media({ ...action, endpoint });
           break;
         case "ice-connected":
-          if (!this.#wasIceConnected) this.#context.counters.iceSucceeded++;
+          if (!this.#wasIceConnected) this.#countConnected();
           this.#wasIceConnected = true;
           break;
         case "connected":
@@ -240,15 +251,27 @@ export class Link {
     }
   }
 
+  #countConnected(): void {
+    this.#context.counters.iceSucceeded++;
+    const path = this.#selected;
+    if (path !== undefined && this.#relayed.has(`${plainAddress(path.address)} ${path.port}`))
+      this.#context.counters.iceSucceededRelayed++;
+  }
+
   /** After a restart the former credentials stay registered only until the next one begins: late checks still find the endpoint. */
   #credentialsInUse(ufrag: string): void {
     const place = this.#ufrags.indexOf(ufrag);
+    if (place > 0 && this.#restarting) {
+      this.#restarting = false;
+      this.#context.counters.iceRestartsSucceeded++;
+    }
     if (place > 0) for (const old of this.#ufrags.splice(0, place - 1)) this.#context.demux.remove(old);
   }
 
   #restartFailed(generation: number): void {
     this.#context.counters.iceRestartsFailed++;
     if (generation !== this.#generation) return;
+    this.#restarting = false;
     const failed = this.#ufrags.length > 1 ? this.#ufrags.pop() : undefined;
     if (failed !== undefined) this.#context.demux.remove(failed);
   }

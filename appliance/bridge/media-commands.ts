@@ -86,6 +86,8 @@ export interface VideoTarget {
    * target per encoding, each under its own SSRC (relays, bridge.md 7.1: simulcast travels whole).
    */
   readonly encoding?: number;
+  /** Stamped on every packet of that SSRC and its RTX (bridge.md 1.2: rtp-mid-demux), at most 16 ASCII characters; never another one for the same SSRC. */
+  readonly mid?: string;
 }
 
 export type MediaCommand =
@@ -169,6 +171,8 @@ export type MediaCommand =
       readonly receiver: EndpointIndex;
       readonly source: SourceIndex;
       readonly ssrc: number;
+      /** As of VideoTarget. */
+      readonly mid?: string;
     }
   /** The dominant speaker, who is heard whatever `loudest` says; endpoint −1: nobody. */
   | { readonly type: "dominant-speaker"; readonly conference: number; readonly endpoint: EndpointIndex | -1 }
@@ -260,6 +264,10 @@ export interface MediaStatistics {
   readonly nacksReceived: number;
   readonly nacksSent: number;
   readonly retransmissions: number;
+  /** Transport-wide feedback about packets that were never sent. */
+  readonly unmatchedFeedback: number;
+  /** Endpoints that sent REMB although transport-wide feedback was agreed with them. */
+  readonly spuriousRembEndpoints: number;
   /** Fraction of the last second that the loop was busy, 0 … 1. */
   readonly load: number;
   /** Longest turn since the last report, ms. */

@@ -109,6 +109,7 @@ function mappedVideo(source: ConferenceSource | undefined, slot: Slot, receiver:
       rtx: receiver.payloadTypes.hasRtx ? slot.rtxSsrc : -1,
       videoType:
         videoType === "DESKTOP" || videoType === "DESKTOP_HIGH_FPS" || videoType === "NONE" ? videoType : "CAMERA",
+      ...receiver.midOf("video", slot.place),
     },
   ];
 }
@@ -137,11 +138,18 @@ export function mapAudioSource(
     const former = evicted === undefined ? undefined : [...conference.sources()].find((each) => each.name === evicted);
     if (former !== undefined)
       conference.context.media({ type: "audio-ssrc", receiver: receiver.index, source: former.index, ssrc: 0 });
+    const mid = receiver.midOf("audio", slot.place);
     receiver.send(now, {
       colibriClass: "AudioSourcesMap",
-      mappedSources: [{ source: source.name, owner: source.owner, ssrc: slot.ssrc }],
+      mappedSources: [{ source: source.name, owner: source.owner, ssrc: slot.ssrc, ...mid }],
     });
-    conference.context.media({ type: "audio-ssrc", receiver: receiver.index, source: source.index, ssrc: slot.ssrc });
+    conference.context.media({
+      type: "audio-ssrc",
+      receiver: receiver.index,
+      source: source.index,
+      ssrc: slot.ssrc,
+      ...mid,
+    });
   }
 }
 
@@ -159,7 +167,13 @@ function setTargets(receiver: Endpoint, others: readonly Candidate[]): void {
     if (target < 0 || primary === undefined) continue;
     if (receiver.videoSlots !== undefined && slot === undefined) continue;
     const rtx = hasRtx ? (slot?.rtxSsrc ?? primary.rtxSsrc) : 0;
-    next.set(source.index, { source: source.index, layer: target, ssrc: slot?.ssrc ?? primary.ssrc, rtxSsrc: rtx });
+    next.set(source.index, {
+      source: source.index,
+      layer: target,
+      ssrc: slot?.ssrc ?? primary.ssrc,
+      rtxSsrc: rtx,
+      ...(slot === undefined ? {} : receiver.midOf("video", slot.place)),
+    });
   }
   const targets: VideoTarget[] = [];
   // Of a source that is gone the loop has forgotten everything already.

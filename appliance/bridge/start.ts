@@ -7,6 +7,7 @@ import packageJson from "../../package.json";
 import { monotonicNow, wallNow } from "../clock.ts";
 import type { BridgeConfig } from "../config.ts";
 import type { PartEnvironment, RunningPart } from "../part.ts";
+import { threadCount } from "../threads.ts";
 import { XmppSession } from "../xmpp-session.ts";
 import { type InterfaceAddress, plainAddress, readPublicAddress, selectAddresses } from "./addresses.ts";
 import { Bridge } from "./bridge.ts";
@@ -106,7 +107,7 @@ async function readyInTime(loop: MediaLoopHandle): Promise<Ready> {
 
 /** Starts a bridge; rejects when no media socket can be opened or a port is taken. */
 export async function startBridge(config: BridgeConfig, environment: PartEnvironment): Promise<RunningPart> {
-  const { log, metrics } = environment;
+  const { log } = environment;
   const own = ownAddresses();
   const addresses = config.mediaAddresses.length > 0 ? config.mediaAddresses : selectAddresses(own, config.lan);
 
@@ -132,6 +133,7 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
       serverId,
       channelHost: config.channelHost,
       region: config.region,
+      release: config.release,
       sctp: config.sctp,
       loudestSpeakers: config.loudestSpeakers,
       advertise: (config.advertise ?? []).map(readPublicAddress),
@@ -146,6 +148,7 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
     demux: new StunDemux<Link>(),
     random,
     onlyFrom: onlyFrom === undefined ? undefined : new Set(onlyFrom),
+    threads: threadCount,
     wake: (link) =>
       queueMicrotask(() => {
         bridge.woken(monotonicNow(), link);
@@ -187,8 +190,8 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
       bridge.channelText(monotonicNow(), channel, text);
       done();
     },
-    closed(channel) {
-      bridge.channelClosed(channel);
+    closed(channel, orderly) {
+      bridge.channelClosed(channel, orderly);
       done();
     },
     dropped: (reason) => bridge.context.counters.drop(reason),
@@ -282,7 +285,7 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
     }
   };
 
-  const http = await startBridgeHttp(config.http, bridge, metrics, done).catch(async (error: unknown) => {
+  const http = await startBridgeHttp(config.http, bridge, done).catch(async (error: unknown) => {
     await channels.stop();
     await loop.stop();
     transports.stop();

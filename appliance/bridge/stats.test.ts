@@ -28,6 +28,8 @@ const report = (endpoints: readonly EndpointStatistics[], load = 0): MediaStatis
     nacksReceived: 0,
     nacksSent: 0,
     retransmissions: 0,
+    unmatchedFeedback: 0,
+    spuriousRembEndpoints: 0,
     load,
     longestTurnMs: 0,
     endpoints,

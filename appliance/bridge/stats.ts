@@ -121,6 +121,8 @@ export interface StatsInput {
   readonly healthy: boolean;
   readonly xmppConnected: boolean;
   readonly breweryJoined: boolean;
+  /** Of the process. */
+  readonly threads: number;
 }
 
 export function collectStats(input: StatsInput): Map<string, StatValue> {
@@ -135,7 +137,7 @@ export function collectStats(input: StatsInput): Map<string, StatValue> {
     ["outgoing_loss", rates.outgoingLoss],
     ["overall_loss", loss],
     ["endpoints_with_high_outgoing_loss", rates.endpointsWithHighLoss],
-    ["tcc_unmatched_feedback", 0],
+    ["tcc_unmatched_feedback", media?.unmatchedFeedback ?? 0],
     ["local_active_endpoints", now.activeEndpoints],
     ["bit_rate_download", Math.round(rates.bitsPerSecondIn / 1000)],
     ["bit_rate_upload", Math.round(rates.bitsPerSecondOut / 1000)],
@@ -195,9 +197,9 @@ export function collectStats(input: StatsInput): Map<string, StatValue> {
     ["preemptive_kfr_suppressed", counters.preemptiveKeyFramesSuppressed],
     ["total_ice_failed", counters.iceFailed],
     ["total_ice_succeeded", counters.iceSucceeded],
-    ["total_ice_succeeded_relayed", 0],
+    ["total_ice_succeeded_relayed", counters.iceSucceededRelayed],
     ["average_participant_stress", AVERAGE_PARTICIPANT_STRESS],
-    ["threads", 2],
+    ["threads", input.threads],
     ["graceful_shutdown", input.gracefulShutdown],
     ["shutting_down", input.shuttingDown],
     ["drain", input.drain],
@@ -206,18 +208,19 @@ export function collectStats(input: StatsInput): Map<string, StatValue> {
     ["muc_clients_connected", input.xmppConnected ? 1 : 0],
     ["mucs_configured", 1],
     ["mucs_joined", input.breweryJoined ? 1 : 0],
-    ["endpoints_with_spurious_remb", 0],
+    ["endpoints_with_spurious_remb", media?.spuriousRembEndpoints ?? 0],
     ["healthy", input.healthy],
     ["endpoints_disconnected", counters.endpointsDisconnected],
     ["endpoints_reconnected", counters.endpointsReconnected],
     ["version", settings.version],
-    ...regionOf(settings.region),
+    ...textOf("release", settings.release),
+    ...textOf("region", settings.region),
     ["relay_id", settings.serverId],
   ];
   return new Map(stats);
 }
 
-interface Census {
+export interface Census {
   conferences: number;
   inactiveConferences: number;
   p2pConferences: number;
@@ -234,9 +237,13 @@ interface Census {
   oversending: number;
   suspended: number;
   rtts: number[];
+  /** Of each conference: everybody in it, and who of ours sends audio and video. */
+  sizes: number[];
+  audioSenders: number[];
+  videoSenders: number[];
 }
 
-function census(conferences: Iterable<Conference>): Census {
+export function census(conferences: Iterable<Conference>): Census {
   const total: Census = {
     conferences: 0,
     inactiveConferences: 0,
@@ -254,11 +261,15 @@ function census(conferences: Iterable<Conference>): Census {
     oversending: 0,
     suspended: 0,
     rtts: [],
+    sizes: [],
+    audioSenders: [],
+    videoSenders: [],
   };
   for (const conference of conferences) {
     let far = 0;
     for (const relay of conference.relays.values()) far += relay.endpoints.size;
     let sending = 0;
+    const before = { audio: total.sendingAudio, video: total.sendingVideo };
     for (const endpoint of conference.endpoints.values()) {
       const audio = endpoint.link.connected && endpoint.active && endpoint.sources.has("audio");
       const video = endpoint.link.connected && endpoint.active && endpoint.sources.has("video");
@@ -272,6 +283,9 @@ function census(conferences: Iterable<Conference>): Census {
       if (endpoint.rttMs !== undefined) total.rtts.push(endpoint.rttMs);
     }
     const size = conference.endpoints.size;
+    total.sizes.push(size + far);
+    total.audioSenders.push(total.sendingAudio - before.audio);
+    total.videoSenders.push(total.sendingVideo - before.video);
     total.conferences++;
     total.endpoints += size;
     total.farEndpoints += far;
@@ -290,5 +304,6 @@ function census(conferences: Iterable<Conference>): Census {
 /** UTC, `yyyy-MM-dd HH:mm:ss.SSS`. */
 const timestamp = (wallNow: EpochMillis): string => new Date(wallNow).toISOString().replace("T", " ").replace("Z", "");
 
-const regionOf = (region: string | undefined): [string, StatValue][] =>
-  region === undefined ? [] : [["region", region]];
+/** What is told only where it is configured. */
+const textOf = (name: string, value: string | undefined): [string, StatValue][] =>
+  value === undefined ? [] : [[name, value]];

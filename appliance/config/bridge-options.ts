@@ -90,6 +90,12 @@ export const bridgeOptions = {
     expects: "letters, digits, dots and hyphens",
     reason: "Where this bridge stands, for the focus's choice.",
   }),
+  "bridge.release": text({
+    default: "",
+    pattern: /^[A-Za-z0-9._-]{0,64}$/,
+    expects: "letters, digits, dots and hyphens",
+    reason: "Name of a set of bridges that may share a conference: a focus never mixes two of them.",
+  }),
   "bridge.sctp": yesNo({ default: true, reason: "Whether the bridge answers data channels." }),
   "bridge.loudest_speakers": integer({
     default: 3,

@@ -287,6 +287,7 @@ export const bridgeSlice = (
     channelHost: settings["bridge.channel_host"] === "" ? channelHost : settings["bridge.channel_host"],
     serverId: serverId(settings, index),
     ...(settings["bridge.region"] === "" ? {} : { region: settings["bridge.region"] }),
+    ...(settings["bridge.release"] === "" ? {} : { release: settings["bridge.release"] }),
     sctp: settings["bridge.sctp"],
     loudestSpeakers: settings["bridge.loudest_speakers"],
     srtpProvider: settings["bridge.srtp_provider"],

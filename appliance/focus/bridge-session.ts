@@ -33,6 +33,8 @@ export interface EndpointRequest {
   readonly sctp: boolean;
   /** The bridge keeps a pool of SSRCs for this receiver (signaling.md 4.8). */
   readonly ssrcRewriting: boolean;
+  /** And tells them apart by their mid. */
+  readonly midDemux: boolean;
   /** Recorders and SIP gateways sit in the bridge's own network. */
   readonly privateAddresses: boolean;
   /** `urn:parley:table` (design.md 3): nobody hears his own table. */
@@ -123,6 +125,7 @@ export class BridgeSession {
           capabilities: [
             "source-names",
             ...(request.ssrcRewriting ? ["ssrc-rewriting"] : []),
+            ...(request.midDemux ? ["rtp-mid-demux"] : []),
             ...(request.privateAddresses ? ["private-address-connectivity"] : []),
           ],
         }),

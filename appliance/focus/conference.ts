@@ -6,6 +6,7 @@ import { type Deadline, Deadlines, soonest } from "../deadlines.ts";
 import { later, type Millis } from "../time.ts";
 import { type Jingle, jingleElement } from "../wire/jingle.ts";
 import { NS } from "../wire/namespaces.ts";
+import type { RtpDescription } from "../wire/rtp-description.ts";
 import { type EndpointSources, NO_SOURCES } from "../wire/sources.ts";
 import { type Element, xml } from "../wire/xml.ts";
 import { AvModeration } from "./av-moderation.ts";
@@ -221,11 +222,11 @@ export class Conference {
       {
         id,
         statsId: participant.member.statsId,
-        audio: offeredDescription("audio", features, settings.codecs),
-        video: offeredDescription("video", features, settings.codecs),
+        ...this.#offered(participant),
         forceMute: forceMuted.audio || forceMuted.video ? forceMuted : undefined,
         sctp: this.#offersSctp(participant),
         ssrcRewriting: participant.rewriting(settings.ssrcRewriting),
+        midDemux: participant.midDemux(settings.ssrcRewriting),
         privateAddresses: inside,
         table: participant.member.table,
       },
@@ -234,6 +235,17 @@ export class Conference {
           this.#allocated(at, participant, session, outcome);
       },
     );
+  }
+
+  /** What a participant may send and get; a bridge that tells slots apart by their mid needs the extension for it. */
+  #offered(participant: Participant): { audio: RtpDescription; video: RtpDescription } {
+    const { codecs, ssrcRewriting } = this.context.settings;
+    const features = participant.features ?? new Set();
+    const chosen = participant.midDemux(ssrcRewriting) ? { ...codecs, mid: true } : codecs;
+    return {
+      audio: offeredDescription("audio", features, chosen),
+      video: offeredDescription("video", features, chosen),
+    };
   }
 
   #allocated(now: Millis, participant: Participant, session: BridgeSession, outcome: AllocationOutcome): void {
@@ -252,7 +264,6 @@ export class Conference {
     }
     const { allocated } = outcome;
     const { settings } = this.context;
-    const features = participant.features ?? new Set();
     const view = participant.rewriting(settings.ssrcRewriting)
       ? new Map<string, EndpointSources>()
       : this.#publicSources.viewOf(participant.id);
@@ -264,8 +275,7 @@ export class Conference {
     const offer = offerElement({
       sid,
       initiator: `${settings.focusJid}/${settings.focusResource}`,
-      audio: offeredDescription("audio", features, settings.codecs),
-      video: offeredDescription("video", features, settings.codecs),
+      ...this.#offered(participant),
       transport: allocated.transport,
       sctpPort: this.#offersSctp(participant) ? allocated.sctpPort : undefined,
       bridgeSessionId: session.id,

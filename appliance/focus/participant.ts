@@ -68,6 +68,11 @@ export class Participant {
     return enabled && this.has(FEATURE.ssrcRewriting);
   }
 
+  /** Its receiving SSRCs are told apart by their mid (signaling.md 1.12). */
+  midDemux(rewritingEnabled: boolean): boolean {
+    return this.rewriting(rewritingEnabled) && this.has(FEATURE.midDemux);
+  }
+
   /** Forgets the session; its sid is remembered for late requests. */
   endSession(): void {
     if (this.session !== undefined) {

@@ -498,6 +498,7 @@ describe("dependency descriptor", () => {
       false,
       0x1234,
       0,
+      undefined,
     );
     const out = new RtpPacket();
     expect(parseHeader(bytes, 0, length, out)).toBe(true);
@@ -535,10 +536,11 @@ test("abs-send-time only where transport-wide numbers were not negotiated", () =
       false,
       9,
       1500,
+      undefined,
     );
   expect(length(5)).toBe(20);
   expect(bytes[16]).toBe(0x51);
   expect(length(0)).toBe(20);
   expect([bytes[16], bytes[17], bytes[18], bytes[19]]).toEqual([0x32, 0x06, 0, 0]); // 1.5 s in 6.18
-  expect(writeVideoHeader(bytes, 0, packet, rewrite, NO_EXTENSIONS, 1, 100, 5, false, 9, 0)).toBe(12);
+  expect(writeVideoHeader(bytes, 0, packet, rewrite, NO_EXTENSIONS, 1, 100, 5, false, 9, 0, undefined)).toBe(12);
 });

@@ -15,6 +15,7 @@ export interface OutgoingExtensions {
   readonly absSendTime: number;
   readonly videoOrientation: number;
   readonly dependencyDescriptor: number;
+  readonly mid: number;
   /** The two-byte form may be used. */
   readonly mixed: boolean;
 }
@@ -25,11 +26,14 @@ export const NO_EXTENSIONS: OutgoingExtensions = {
   absSendTime: 0,
   videoOrientation: 0,
   dependencyDescriptor: 0,
+  mid: 0,
   mixed: false,
 };
 
-/** The longest header that the functions here write: fixed part, block header, and elements with a descriptor of 255 bytes. */
-export const MAX_HEADER_LENGTH = 12 + 4 + 4 + 5 + 3 + 257 + 3;
+/** RFC 8285 §4.2, one-byte form. */
+export const MAX_MID_LENGTH = 16;
+/** The longest header that the functions here write: fixed part, block header, and elements with a mid and a descriptor of 255 bytes. */
+export const MAX_HEADER_LENGTH = 12 + 4 + 4 + 5 + 3 + (2 + MAX_MID_LENGTH) + 257 + 3;
 
 const writer = new ExtensionWriter();
 
@@ -42,14 +46,23 @@ export function writeAudioHeader(
   extensions: OutgoingExtensions,
   ssrc: number,
   payloadType: number,
+  mid: Uint8Array | undefined,
 ): number {
   const id = extensions.audioLevel;
   const level = id > 0 && packet.audioLevel >= 0;
-  writeHeader(bytes, offset, false, level, rewrite.marker, payloadType, rewrite.sequence, rewrite.timestamp, ssrc);
-  if (!level) return FIXED_HEADER_LENGTH;
-  writer.begin(offset + FIXED_HEADER_LENGTH, id > 14);
-  bytes[writer.element(bytes, id, 1)] = (packet.voice ? 0x80 : 0) | packet.audioLevel;
+  const midId = mid === undefined ? 0 : extensions.mid;
+  const any = level || midId > 0;
+  writeHeader(bytes, offset, false, any, rewrite.marker, payloadType, rewrite.sequence, rewrite.timestamp, ssrc);
+  if (!any) return FIXED_HEADER_LENGTH;
+  writer.begin(offset + FIXED_HEADER_LENGTH, (level && id > 14) || midId > 14);
+  if (level) bytes[writer.element(bytes, id, 1)] = (packet.voice ? 0x80 : 0) | packet.audioLevel;
+  if (midId > 0 && mid !== undefined) writeMid(bytes, midId, mid);
   return FIXED_HEADER_LENGTH + writer.end(bytes);
+}
+
+function writeMid(bytes: Uint8Array, id: number, mid: Uint8Array): void {
+  const at = writer.element(bytes, id, mid.length);
+  for (let index = 0; index < mid.length; index++) bytes[at + index] = mid[index] as number;
 }
 
 /** `transport`: number for the transport-wide extension; ignored where it was not negotiated. Returns the header's length. */
@@ -65,24 +78,28 @@ export function writeVideoHeader(
   padded: boolean,
   transport: number,
   nowMs: number,
+  mid: Uint8Array | undefined,
 ): number {
   const descriptorId = rewrite.frameNumber >= 0 ? extensions.dependencyDescriptor : 0;
   const orientationId = packet.videoOrientation >= 0 ? extensions.videoOrientation : 0;
   const transportId = extensions.transportCc;
   const timeId = transportId > 0 ? 0 : extensions.absSendTime;
-  const any = descriptorId + orientationId + transportId + timeId > 0;
+  const midId = mid === undefined ? 0 : extensions.mid;
+  const any = descriptorId + orientationId + transportId + timeId + midId > 0;
   writeHeader(bytes, offset, padded, any, rewrite.marker, payloadType, sequence, rewrite.timestamp, ssrc);
   if (!any) return FIXED_HEADER_LENGTH;
   const twoByte =
     transportId > 14 ||
     timeId > 14 ||
     orientationId > 14 ||
+    midId > 14 ||
     (descriptorId > 0 && !fitsOneByte(descriptorId, packet.descriptorLength));
   writer.begin(offset + FIXED_HEADER_LENGTH, twoByte);
   if (transportId > 0) write16(bytes, writer.element(bytes, transportId, 2), transport);
   // abs-send-time: seconds in 6.18 fixed point.
   if (timeId > 0) write24(bytes, writer.element(bytes, timeId, 3), Math.floor((nowMs % 64_000) * 262.144));
   if (orientationId > 0) bytes[writer.element(bytes, orientationId, 1)] = packet.videoOrientation;
+  if (midId > 0 && mid !== undefined) writeMid(bytes, midId, mid);
   if (descriptorId > 0) {
     const at = writer.element(bytes, descriptorId, packet.descriptorLength);
     bytes.copyWithin(at, packet.descriptorOffset, packet.descriptorOffset + packet.descriptorLength);

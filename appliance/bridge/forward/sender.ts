@@ -26,6 +26,8 @@ export class OutgoingStream {
   /** Payload bytes, RFC 3550 §6.4.1. */
   octets = 0;
   readonly last = new LastSent();
+  /** Bytes of the mid that its packets carry; undefined: none. */
+  mid: Uint8Array | undefined;
   /** Extended number of the newest retransmission on the RTX SSRC. */
   rtxSequence = FIRST_CYCLE;
   /** From the receiver's newest report block. */

@@ -2,6 +2,7 @@
  * Commands of the control side, applied between batches. A command about something that is not there is ignored and counted: the control side may be a
  * moment behind.
  */
+import { MAX_MID_LENGTH } from "../forward/packet-writer.ts";
 import { VideoSender } from "../forward/video-sender.ts";
 import type { MediaCommand, MediaSource, Path, VideoTarget } from "../media-commands.ts";
 import { createSrtpContext } from "../transport/srtp.ts";
@@ -27,6 +28,12 @@ import type { LoopState } from "./state.ts";
 const MAX_SENT = 1500;
 /** Encodings of one source. */
 const MAX_ENCODINGS = 8;
+
+/** Undefined: none, or none that fits. */
+function midBytes(mid: string | undefined): Uint8Array | undefined {
+  if (mid === undefined || mid.length === 0 || mid.length > MAX_MID_LENGTH) return undefined;
+  return new TextEncoder().encode(mid);
+}
 
 export class Commands {
   readonly #state: LoopState;
@@ -114,6 +121,8 @@ export class Commands {
             for (const [source, ssrc] of receiver.audioSsrcs)
               if (ssrc === command.ssrc && source !== command.source) receiver.audioSsrcs.delete(source);
             receiver.audioSsrcs.set(command.source, command.ssrc);
+            const stream = outgoingStream(state, receiver, "audio", command.ssrc);
+            if (stream !== undefined) stream.mid = midBytes(command.mid);
           }
           receiver.conference.stale = true;
         }
@@ -284,6 +293,7 @@ export class Commands {
                 layer: sender.target,
                 ssrc: sender.stream.ssrc,
                 rtxSsrc: sender.rtxSsrc,
+                ...(sender.stream.mid === undefined ? {} : { mid: new TextDecoder().decode(sender.stream.mid) }),
                 ...(sender.exactly ? { encoding: sender.target >> 6 } : {}),
               },
             });
@@ -382,6 +392,7 @@ export class Commands {
       if (target.layer < 0) return;
       const stream = outgoingStream(state, receiver, "video", target.ssrc);
       if (stream === undefined || stream.kind !== "video") return this.#refuse();
+      stream.mid = midBytes(target.mid);
       const before = receiver.videoBySsrc.get(target.ssrc | 0);
       if (before !== undefined && before.key !== key) {
         // The slot is taken from another source.

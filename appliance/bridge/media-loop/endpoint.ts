@@ -135,6 +135,8 @@ export class Endpoint {
   bytesReceived = 0;
   packetsSent = 0;
   bytesSent = 0;
+  /** It sent REMB although transport-wide feedback was agreed. */
+  spuriousRemb = false;
   /** Retransmissions that NACKs may still cost in this tick. */
   nackBudget = 0;
 

@@ -362,6 +362,63 @@ describe("loss", () => {
     ).toBe(true);
   });
 
+  test("a slot's mid is on every packet of it, and on nobody else's (bridge.md 1.2)", () => {
+    const bed = new TestBed();
+    const [a, b, c] = [bed.peer(), bed.peer(), bed.peer()];
+    bed.command(...a.join([microphone(0, 11), camera(1, 101)]), ...b.join([]), ...c.join([], undefined, true));
+    bed.command({ type: "audio-ssrc", receiver: c.index, source: 0, ssrc: 0x9000, mid: "a0" });
+    const target = { source: 1, layer: 0x07 } as const;
+    bed.command({
+      type: "video-targets",
+      receiver: c.index,
+      targets: [{ ...target, ssrc: 0x9100, rtxSsrc: 0x9101, mid: "v12" }],
+    });
+    bed.command({ type: "video-targets", receiver: b.index, targets: [{ ...target, ssrc: 101, rtxSsrc: 1101 }] });
+    a.send(audio(1));
+    for (let number = 1; number <= 3; number++) frame(a, 0, number, { key: number === 1 });
+    const lost = c.got.at(-1);
+    bed.advance(20);
+    c.sendRtcp(nack(0x9100, lost?.sequence ?? 0));
+    expect(c.got.map(({ ssrc, mid }) => [ssrc, mid])).toEqual([
+      [0x9000, "a0"],
+      ...Array.from({ length: 3 }, () => [0x9100, "v12"]),
+      [0x9101, "v12"],
+    ]);
+    expect(c.got.map(({ audioLevel }) => audioLevel)).toEqual([30, -1, -1, -1, -1]);
+    expect(c.got.slice(1).every(({ transportSequence }) => transportSequence > 0)).toBe(true);
+    expect(new Set(b.got.map(({ mid }) => mid))).toEqual(new Set([undefined]));
+    expect([b.bad, c.bad]).toEqual([0, 0]);
+  });
+
+  test("feedback about what was never sent is counted, and who sends REMB besides", () => {
+    const { bed, a, b } = meeting();
+    watch(bed, b, 0x07);
+    for (let number = 1; number <= 3; number++) frame(a, 0, number, { key: number === 1 });
+    const feedback = (base: number, count: number): Uint8Array => {
+      const packet = new Uint8Array(24);
+      packet.set([0x8f, 205, 0, 5]);
+      write16(packet, 12, base);
+      write16(packet, 14, count);
+      return packet;
+    };
+    const remb = new Uint8Array(24);
+    remb.set([0x8f, 206, 0, 5]);
+    remb.set(new TextEncoder().encode("REMB"), 12);
+    const counted = (): number[] => {
+      const { unmatchedFeedback, spuriousRembEndpoints } = bed.loop.statistics();
+      return [unmatchedFeedback, spuriousRembEndpoints];
+    };
+    b.sendRtcp(feedback(1, 3));
+    expect(counted()).toEqual([0, 0]);
+    b.sendRtcp(feedback(1, 4));
+    b.sendRtcp(feedback(900, 1));
+    b.sendRtcp(remb);
+    b.sendRtcp(remb);
+    expect(counted()).toEqual([2, 1]);
+    b.sendRtcp(feedback(1, 3).subarray(0, 16));
+    expect(counted()).toEqual([2, 1]);
+  });
+
   test("NACK floods cost a bounded number of retransmissions", () => {
     const { bed, a, b } = meeting();
     watch(bed, b, 0x07);

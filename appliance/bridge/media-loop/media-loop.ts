@@ -192,6 +192,8 @@ export class MediaLoop {
       nacksReceived: state.nacksReceived,
       nacksSent: state.nacksSent,
       retransmissions: state.retransmissions,
+      unmatchedFeedback: state.unmatchedFeedback,
+      spuriousRembEndpoints: state.spuriousRembEndpoints,
       load: this.load,
       longestTurnMs: this.longestTurnMs,
       endpoints: endpoints.map((endpoint) => ({

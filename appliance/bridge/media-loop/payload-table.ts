@@ -63,6 +63,7 @@ export class PayloadTable {
       absSendTime: id(ids.absSendTime),
       videoOrientation: id(ids.videoOrientation),
       dependencyDescriptor: id(ids.dependencyDescriptor),
+      mid: id(ids.mid),
       mixed: allowMixed,
     };
   }

@@ -29,6 +29,9 @@ import { srtpDrop } from "./receive-rtp.ts";
 import type { Sending } from "./send.ts";
 import type { LoopState } from "./state.ts";
 
+/** Unique identifier of draft-alvestrand-rmcat-remb-03 §2.2. */
+const REMB = 0x52454d42;
+
 export class RtcpPath {
   readonly #state: LoopState;
   readonly #sending: Sending;
@@ -76,6 +79,7 @@ export class RtcpPath {
         return;
       case RtcpType.transportFeedback:
         if (count === FeedbackFormat.nack) this.#nack(nowMs, endpoint, offset, length);
+        else if (count === FeedbackFormat.transportWide) this.#transportFeedback(endpoint, offset, length);
         return;
       case RtcpType.payloadFeedback:
         if (count === FeedbackFormat.pictureLoss && length >= 12)
@@ -84,7 +88,8 @@ export class RtcpPath {
           const entries = Math.min(firEntryCount(length), 16);
           for (let entry = 0; entry < entries; entry++)
             this.#keyFrameRequest(nowMs, endpoint, firSsrc(bytes, offset, entry));
-        }
+        } else if (count === FeedbackFormat.applicationLayer && length >= 16 && read32(bytes, offset + 12) === REMB)
+          this.#remb(endpoint);
         return;
       // SDES, BYE, APP, XR end here.
     }
@@ -200,6 +205,25 @@ export class RtcpPath {
         this.#sending.padding(nowMs, endpoint, stream, extended, type);
         return;
       }
+  }
+
+  /** draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1: base number and count; about what was never sent it says nothing. */
+  #transportFeedback(endpoint: Endpoint, offset: number, length: number): void {
+    if (length < 20) {
+      this.#state.drops.count(Drop["malformed-rtcp"]);
+      return;
+    }
+    const words = read32(this.#state.bytes, offset + 12);
+    const last = ((words >>> 16) + (words & 0xffff) - 1) & 0xffff;
+    // Ahead of the newest number that was sent.
+    const behind = (endpoint.transportSequence - 1 - last) & 0xffff;
+    if (behind >= 0x8000) this.#state.unmatchedFeedback += 1;
+  }
+
+  #remb(endpoint: Endpoint): void {
+    if (!endpoint.payload.transportCc || endpoint.spuriousRemb) return;
+    endpoint.spuriousRemb = true;
+    this.#state.spuriousRembEndpoints += 1;
   }
 
   #keyFrameRequest(nowMs: number, endpoint: Endpoint, ssrc: number): void {

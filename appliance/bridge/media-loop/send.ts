@@ -55,6 +55,7 @@ export class Sending {
       receiver.payload.extensions,
       stream.ssrc,
       payloadType,
+      stream.mid,
     );
     const size = send.protectRtp(at, header, packet.payloadOffset, packet.payloadLength);
     if (size < 0) {
@@ -100,6 +101,7 @@ export class Sending {
       false,
       transport,
       nowMs,
+      stream.mid,
     );
     rewritePayload(codec, bytes, packet, rewrite);
     // A sender cuts a frame into packets that differ by one byte, the shorter ones first: with a byte of padding they are one run.
@@ -186,6 +188,7 @@ export class Sending {
         false,
         transport,
         nowMs,
+        stream.mid,
       );
       receiver.transportSequence = (transport + 1) & 0xffff;
       // The original number stands in for the last two bytes of the logged header while this packet is made.
@@ -211,6 +214,7 @@ export class Sending {
       padded,
       history.transport(slot),
       history.firstSentAt(slot),
+      stream.mid,
     );
     if (padded) {
       bytes[source + payload] = 1;

@@ -54,6 +54,8 @@ export class LoopState {
   nacksReceived = 0;
   nacksSent = 0;
   retransmissions = 0;
+  unmatchedFeedback = 0;
+  spuriousRembEndpoints = 0;
 
   constructor(options: MediaLoopOptions) {
     this.memory = options.memory;

@@ -79,6 +79,7 @@ export interface GotRtp {
   readonly padding: number;
   readonly audioLevel: number;
   readonly transportSequence: number;
+  readonly mid: string | undefined;
   readonly descriptor: Uint8Array | undefined;
 }
 
@@ -108,6 +109,25 @@ const master = (seed: number): SrtpMaster => ({
   key: Uint8Array.from({ length: 16 }, (_, index) => seed * 7 + index),
   salt: Uint8Array.from({ length: 14 }, (_, index) => seed * 13 + index * 3),
 });
+
+/** A header extension's value as text, in either form. */
+function elementText(bytes: Uint8Array, packet: RtpPacket, wanted: number): string | undefined {
+  const end = packet.extensionOffset + packet.extensionLength;
+  for (let at = packet.extensionOffset; at >= 0 && at < end; ) {
+    const first = bytes[at] as number;
+    if (first === 0) {
+      at += 1;
+      continue;
+    }
+    const short = packet.extensionProfile === 0xbede;
+    const id = short ? first >>> 4 : first;
+    const length = short ? (first & 15) + 1 : (bytes[at + 1] as number);
+    at += short ? 1 : 2;
+    if (id === wanted) return new TextDecoder().decode(bytes.subarray(at, at + length));
+    at += length;
+  }
+  return undefined;
+}
 
 export class TestPeer {
   readonly index: number;
@@ -257,6 +277,7 @@ export class TestPeer {
       padding: packet.paddingLength,
       audioLevel: packet.audioLevel,
       transportSequence: packet.transportSequence,
+      mid: elementText(bytes, packet, EXTENSIONS.mid),
       descriptor:
         packet.descriptorOffset < 0
           ? undefined
