@@ -416,7 +416,7 @@ test("what the network, the focus and clients say in any order: nothing throws, 
     expect(call.bridge.context.links.size).toBe(0);
     expect(call.bridge.stats((WALL + 1) as EpochMillis).get("endpoints")).toBe(0);
   }
-});
+}, 30_000);
 
 test("shutdown: graceful waits for the last one, then a minute; forced ends at once", () => {
   const call = new Call("a");

@@ -88,7 +88,10 @@ function readModify(body: Json, fromUrl: string | undefined): ConferenceModify {
 /** Exports are read from XML (export-request.ts); JSON has the same names (bridge.md 1.15). */
 function connectElement(source: Json): Element {
   const attributes = ["id", "url", "protocol", "type"].map((name) => [name, optional(source[name], text)] as const);
-  const flags = ["create", "expire", "audio", "video"].map((name) => [name, flag(source[name]) || undefined] as const);
+  const flags = ["create", "expire", "audio", "video", "parley_video"].map(
+    (name) => [name, flag(source[name]) || undefined] as const,
+  );
+  const maxHeight = optional(source["parley_max_height"], whole(-1, 10_000));
   const ping = optional(source["ping"], object);
   const names = (key: string): readonly string[] | undefined =>
     optional(source[key], (each) => list(each).map((one) => text(typeof one === "string" ? one : object(one)["name"])));
@@ -96,7 +99,7 @@ function connectElement(source: Json): Element {
   const requests = names("requests");
   return xml(
     "connect",
-    { xmlns: NS.colibri2, ...Object.fromEntries([...attributes, ...flags]) },
+    { xmlns: NS.colibri2, ...Object.fromEntries([...attributes, ...flags]), parley_max_height: maxHeight },
     Object.entries(optional(source["headers"], object) ?? {}).map(([name, value]) =>
       xml("http-header", { name, value: String(value) }),
     ),

@@ -1,5 +1,6 @@
 /**
- * `<connect>` of a conference-modify request: where the sound of a conference is to be exported to (bridge.md 7.3).
+ * `<connect>` of a conference-modify request: where the sound of a conference is to be exported to (bridge.md 7.3). Originals refuse `video`, and so do we; our own recorder asks for
+ * pictures by `parley_video`.
  */
 import { NS } from "../wire/namespaces.ts";
 import { boolean, integer } from "../wire/numbers.ts";
@@ -13,8 +14,11 @@ export interface ExportRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Application-level ping, ms. */
   readonly ping?: { readonly intervalMs: number; readonly timeoutMs: number };
-  /** Source names; undefined: every microphone. */
+  /** Source names; undefined: every one of the kinds asked for. */
   readonly sources: readonly string[] | undefined;
+  readonly audio: boolean;
+  /** Ours: cameras and screens too, no higher than this; undefined: none; −1: no limit. */
+  readonly maxHeight: number | undefined;
 }
 
 export type ExportFault = { readonly fault: "bad-request" | "feature-not-implemented"; readonly text: string };
@@ -60,12 +64,16 @@ function readOne(element: Element, id: string): ExportRequest | ExportFault {
   const intervalMs = integer(ping === undefined ? undefined : attr(ping, "interval"), 1_000, 3_600_000);
   const timeoutMs = integer(ping === undefined ? undefined : attr(ping, "timeout"), 100, 3_600_000);
   const exports = child(element, "exports", NS.colibri2);
+  const height = integer(attr(element, "parley_max_height"), -1, 10_000) ?? -1;
   return {
     id,
     create,
     expire,
     url,
     headers,
+    // Absent beside `parley_video`: pictures alone.
+    audio: boolean(attr(element, "audio")) || !boolean(attr(element, "parley_video")),
+    maxHeight: boolean(attr(element, "parley_video")) ? height : undefined,
     ...(intervalMs !== undefined && timeoutMs !== undefined ? { ping: { intervalMs, timeoutMs } } : {}),
     sources:
       exports === undefined

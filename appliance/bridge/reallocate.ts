@@ -40,6 +40,7 @@ export function reallocate(now: Millis, conference: Conference, receivers: reado
   const ordered = byRecency(candidates, conference.speech.order);
   for (const receiver of receivers) if (!receiver.expired) allocateFor(now, receiver, ordered);
   for (const relay of conference.relays.values()) relay.forward();
+  for (const each of conference.exports.values()) each.watch();
   tellSenders(now, conference, video);
 }
 
@@ -208,10 +209,12 @@ function tellSenders(now: Millis, conference: Conference, video: readonly Confer
     let height = heights.get(source.name) ?? 0;
     const sender = conference.endpoints.get(source.owner);
     if (sender === undefined) {
+      for (const each of conference.exports.values()) height = largerHeight(height, each.wants(source));
       for (const relay of conference.relays.values()) relay.receiversWant(now, source, height);
       continue;
     }
     height = largerHeight(height, relaysWant(conference.relays.values(), source.name));
+    for (const each of conference.exports.values()) height = largerHeight(height, each.wants(source));
     const told = sender.toldHeights.get(source.name);
     // Nobody has asked for anything yet: the client is left as it is until it speaks itself.
     if (told === height || (told === undefined && height === 0 && !sender.settings.received)) continue;

@@ -440,6 +440,82 @@ test(
   20_000,
 );
 
+test(
+  "a recorder of our own gets pictures too: from a key frame on, in order, with the wall clock of sound and picture, as high as it asked for",
+  () =>
+    meeting(async (focus) => {
+      const heard: Record<string, Record<string, unknown>>[] = [];
+      const recorder = Bun.serve({
+        hostname: "127.0.0.1",
+        port: 0,
+        fetch: (request, server) => (server.upgrade(request) ? undefined : new Response("", { status: 400 })),
+        websocket: { message: (_, message) => void heard.push(JSON.parse(String(message))) },
+      });
+      const of = (event: string, tag: string): Record<string, unknown>[] =>
+        heard.flatMap((each) => (each[event]?.["tag"] === tag ? [each[event]] : []));
+      try {
+        const a = await focus.join({ id: "aaaaaaaa", ssrc: 1000 });
+        a.startMedia({ audioLevel: 60 });
+        expect(
+          await focus.connects({
+            id: "rec1",
+            create: true,
+            url: `ws://127.0.0.1:${recorder.port}/`,
+            protocol: "mediajson",
+            type: "recorder",
+            audio: true,
+            parley_video: true,
+            parley_max_height: 180,
+          }),
+        ).toBe(200);
+        await until("pictures", () => of("media", "aaaaaaaa-v0").length > 60);
+        // Nobody else watches: the recorder's wish is the sender's limit.
+        await until("the sender's limit", () =>
+          a.messages.some((each) => each.colibriClass === "SenderSourceConstraints" && each.maxHeight === 180),
+        );
+        expect(of("start", "aaaaaaaa-v0")).toMatchObject([
+          {
+            mediaFormat: { encoding: "vp8", sampleRate: 90_000 },
+            customParameters: { endpointId: "aaaaaaaa", parley_video_type: "camera" },
+          },
+        ]);
+        const media = of("media", "aaaaaaaa-v0") as Record<string, string>[];
+        const numbers = media.map((each) => Number(each["parley_sequence"]));
+        expect(numbers.every((each, i) => i === 0 || ((each - (numbers[i - 1] ?? 0)) & 0xffff) === 1)).toBe(true);
+        expect(media.some((each) => String(each["parley_marker"]) === "true")).toBe(true);
+        // VP8 (RFC 7741 §4.2, §4.3): descriptor with S set, then the payload header whose lowest bit is 0 in a key frame.
+        const first = Buffer.from(media[0]?.["payload"] ?? "", "base64");
+        expect([(first[0] ?? 0) & 0x10, keyFrameBit(first)]).toEqual([0x10, 0]);
+        await until(
+          "both clocks",
+          () => of("parley_clock", "aaaaaaaa-v0").length > 0 && of("parley_clock", "aaaaaaaa-a0").length > 0,
+        );
+        for (const tag of ["aaaaaaaa-v0", "aaaaaaaa-a0"])
+          expect(Math.abs(Number(of("parley_clock", tag)[0]?.["epochMs"]) - Date.now())).toBeLessThan(60_000);
+        // A source that is taken away ends.
+        await focus.modify({ endpoints: [plainEndpoint("aaaaaaaa", { sources: [] })] });
+        await until("the end of it", () => of("stop", "aaaaaaaa-v0").length > 0);
+      } finally {
+        await recorder.stop(true);
+      }
+    }),
+  30_000,
+);
+
+/** The inverse key frame flag behind a VP8 payload descriptor with extension, picture id, TL0PICIDX and layer byte as they come. */
+function keyFrameBit(payload: Buffer): number {
+  let at = 1;
+  const extended = ((payload[0] ?? 0) & 0x80) !== 0;
+  if (extended) {
+    const flags = payload[1] ?? 0;
+    at = 2;
+    if ((flags & 0x80) !== 0) at += ((payload[at] ?? 0) & 0x80) !== 0 ? 2 : 1;
+    if ((flags & 0x40) !== 0) at += 1;
+    if ((flags & 0x30) !== 0) at += 1;
+  }
+  return (payload[at] ?? 0) & 1;
+}
+
 test("the channel over SCTP: the same messages, without a greeting", async () => {
   const second = await startBridge({ ...config, sctp: true }, { log: silentLogger, metrics: new Metrics() });
   const focus = new BridgeFocus(second.ports, "sctp");
