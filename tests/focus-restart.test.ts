@@ -31,7 +31,7 @@ const fixtures = new URL("../appliance/xmpp/fixtures/", import.meta.url).pathnam
 const certificate = readFileSync(`${fixtures}meet.test.crt.pem`, "utf8");
 const BREWERY = `jvbbrewery@${TEST_DOMAINS.internalMuc}`;
 const ROOM = `standup@${TEST_DOMAINS.muc}`;
-const PASSWORD = "secret";
+const PASSWORD = "a long secret";
 const account = (user: string, admin: boolean): ServiceAccount => ({
   user,
   domain: TEST_DOMAINS.auth,

@@ -96,6 +96,7 @@ function plainStages(): void {
     absSendTime: 0,
     videoOrientation: 0,
     dependencyDescriptor: 0,
+    mid: 0,
     mixed: true,
   };
   stage("header and extensions written", (count, first) => {
@@ -113,6 +114,7 @@ function plainStages(): void {
           false,
           (first + i) & 0xffff,
           0,
+          undefined,
         ] as const),
       );
   });
