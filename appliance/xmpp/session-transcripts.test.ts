@@ -3,8 +3,8 @@
  * the order among different senders, and what each server says of itself are left aside.
  */
 import { expect, test } from "bun:test";
+import { SessionReplay, type SessionReplayOptions } from "../../tests/xmpp-session-replay.ts";
 import { attr } from "../wire/xml.ts";
-import { SessionReplay, type SessionReplayOptions } from "./session-replay.ts";
 
 const SESSIONS: readonly (readonly [string, SessionReplayOptions])[] = [
   ["ws-p2p", {}],

@@ -14,6 +14,7 @@ const SHARED = new Set([
   "part.ts",
   "scram.ts",
   "simulated-network.ts",
+  "threads.ts",
   "time.ts",
   "xmpp-client-stream.ts",
   "xmpp-session.ts",

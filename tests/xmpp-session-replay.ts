@@ -2,12 +2,13 @@
  * Tests only: plays whole recorded sessions (logins, rooms, Jingle between occupants, resumption, BOSH) against the server. Clients send again what they sent; the focus, and
  * people whose side was not recorded, are puppets that say what the recording shows they said. What each client got, section by section, is returned beside what it got then.
  */
-import { DialogueServer, type Participant } from "../../tests/xmpp-dialogue.ts";
-import { NS } from "../wire/namespaces.ts";
-import { errorReply } from "../wire/stanza.ts";
-import { attr, child, descend, type Element, parse } from "../wire/xml.ts";
-import { createMucHosts } from "./muc/hosts.ts";
-import { childrenOf, ordered, type Section } from "./muc/transcript-replay.ts";
+
+import { NS } from "../appliance/wire/namespaces.ts";
+import { errorReply } from "../appliance/wire/stanza.ts";
+import { attr, child, descend, type Element, parse } from "../appliance/wire/xml.ts";
+import { createMucHosts } from "../appliance/xmpp/muc/hosts.ts";
+import { childrenOf, ordered, type Section } from "../appliance/xmpp/muc/transcript-replay.ts";
+import { DialogueServer, type Participant } from "./xmpp-dialogue.ts";
 
 interface Line {
   readonly ms: number;
