@@ -13,6 +13,8 @@ import type { Room } from "./room.ts";
 import type { MucService } from "./service.ts";
 import type { Turn } from "./turn.ts";
 
+/** XEP-0045 §7.12. */
+const OWN_NICK = "x-roomuser-item";
 const ROOM_FEATURES = [NS.muc, MUC_NS.stableId, NS.mucSelfPing, MUC_NS.occupantId, MUC_NS.request];
 const SERVICE_FEATURES = [NS.discoInfo, NS.discoItems, NS.muc, NS.ping, MUC_NS.occupantId];
 
@@ -39,6 +41,11 @@ export function answerRoomDisco(
     const shown = service.options.hidesRooms ? [] : [...room.occupants.all()];
     const items = shown.map((each) => xml("item", { jid: room.occupantJid(each), name: each.nick }));
     return turn.send(iqResult(stanza, xml("query", { xmlns: NS.discoItems, node }, items)));
+  }
+  if (node === OWN_NICK && service.features.some((each) => each.ownNick !== undefined)) {
+    const [nick] = service.features.flatMap((each) => each.ownNick?.(room, sender) ?? []);
+    const identity = nick !== undefined && xml("identity", { category: "conference", type: "text", name: nick });
+    return turn.send(iqResult(stanza, xml("query", { xmlns: NS.discoInfo, node }, identity)));
   }
   if (node !== undefined) return service.refuse(turn, stanza, { error: { condition: "item-not-found" } });
   const parts = service.features.map((each) => each.roomInfo?.(room));

@@ -114,6 +114,10 @@ export interface RoomFeature {
   privateMessage?(room: Room, from: Occupant, to: Occupant, message: Element): StanzaError | undefined;
   /** Message to the room that is not groupchat (invitations, voice requests). */
   roomMessage?(turn: Turn, room: Room, sender: Sender, message: Element): StanzaError | "taken" | undefined;
+  /** A request to the room that is neither disco, ping nor administration: its answer. */
+  request?(turn: Turn, room: Room, sender: Sender, iq: Element, query: Element): Element | undefined;
+  /** The nick that this user has registered (XEP-0045 §7.12). */
+  ownNick?(room: Room, sender: Sender): string | undefined;
   /** Forbids a kick or a change of affiliation, after the rules of XEP-0045 have allowed it. */
   protects?(room: Room, target: Occupant, actor: Sender): boolean;
 

@@ -45,6 +45,7 @@ import { password } from "./password.ts";
 import { persistence } from "./persistence.ts";
 import { privateMessages } from "./private-messages.ts";
 import { publicRoom } from "./public.ts";
+import { registration } from "./registration.ts";
 import { type MucLimits, MucService, type MucServiceOptions } from "./service.ts";
 import { subject } from "./subject.ts";
 import type { Turn } from "./turn.ts";
@@ -145,7 +146,7 @@ function createPlainServices(common: CommonOptions, options: MucHostsOptions): M
     hidesRooms: false,
     mayCreate: (sender) =>
       sender.kind === "remote" ? { error: { condition: "not-allowed" }, by: "service" } : undefined,
-    features: [new FloodGuard(), locking, maxUsers, ...plainFeatures(common.toEpoch, new Set(), true)],
+    features: [new FloodGuard(), locking, registration, maxUsers, ...plainFeatures(common.toEpoch, new Set(), true)],
   });
   return {
     hosts: [rooms, breweryService(common, options)],

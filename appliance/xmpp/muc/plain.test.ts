@@ -123,3 +123,58 @@ test("the last owner cannot resign; strangers from other servers make no rooms",
   expect(fault(remote.join("new@muc.meet.test", "zoe")[0])).toBe("cancel/not-allowed");
   expect(remote.join(ROOM, "zoe").some((each) => codes(each).includes(110))).toBe(true);
 });
+
+describe("registering with a room (XEP-0045 §7.10)", () => {
+  const REGISTER = "jabber:iq:register";
+  const register = (who: Person, nick: string, formType = "http://jabber.org/protocol/muc#register") =>
+    who
+      .send(
+        `<iq type="set" id="r" to="${ROOM}"><query xmlns="${REGISTER}"><x xmlns="jabber:x:data" type="submit"><field var="FORM_TYPE"><value>${formType}</value></field><field var="muc#register_roomnick"><value>${nick}</value></field></x></query></iq>`,
+      )
+      .find((each) => each.getName() === "iq");
+  const ask = (who: Person) =>
+    who.send(`<iq type="get" id="r" to="${ROOM}"><query xmlns="${REGISTER}"/></iq>`).at(-1)?.getChild("query");
+
+  test("a registered nick is one's own: one is a member, finds it again, and nobody else enters under it", () => {
+    const { ana, ben, cleo } = lounge();
+    submit(ana, {});
+    expect(ask(ben)?.getChild("registered")).toBeUndefined();
+    expect(register(ben, "Benjamin")?.attrs["type"]).toBe("result");
+    expect(ask(ben)?.getChild("registered")).toBeDefined();
+    const own = ben
+      .send(
+        `<iq type="get" id="d" to="${ROOM}"><query xmlns="http://jabber.org/protocol/disco#info" node="x-roomuser-item"/></iq>`,
+      )
+      .at(-1);
+    expect(own?.getChild("query")?.getChild("identity")?.attrs["name"]).toBe("Benjamin");
+    expect(fault(cleo.join(ROOM, "Benjamin")[0])).toBe("cancel/conflict");
+    expect(fault(register(cleo, "Benjamin"))).toBe("cancel/conflict");
+    expect(fault(register(cleo, "Ana Ö."))).toBe("cancel/conflict");
+    const joined = ben.join(ROOM, "Benjamin").find((each) => codes(each).includes(110));
+    expect(item(joined)?.attrs["affiliation"]).toBe("member");
+  });
+
+  test("refused: no nick, another form, a room for members only; given up, the nick is free", () => {
+    const { ana, ben, cleo } = lounge();
+    submit(ana, {});
+    expect(fault(register(ben, ""))).toBe("modify/not-acceptable");
+    expect(fault(register(ben, "Ben", "urn:other"))).toBe("modify/bad-request");
+    register(ben, "Ben");
+    submit(ana, { membersonly: "1" });
+    expect(fault(register(cleo, "Cleo"))).toBe("auth/registration-required");
+    const remove = `<iq type="set" id="r" to="${ROOM}"><query xmlns="${REGISTER}"><remove/></query></iq>`;
+    expect(ben.send(remove).at(-1)?.attrs["type"]).toBe("result");
+    expect(fault(ben.send(remove).at(-1))).toBe("cancel/item-not-found");
+    expect(ask(ben)?.getChild("registered")).toBeUndefined();
+  });
+
+  test("meetings know nothing of it", () => {
+    const house = new House();
+    const { room } = house.meeting("standup");
+    const ana = house.guest("7c1e22d0");
+    ana.join(room, "7c1e22d0");
+    expect(fault(ana.send(`<iq type="get" id="r" to="${room}"><query xmlns="${REGISTER}"/></iq>`).at(-1))).toBe(
+      "cancel/service-unavailable",
+    );
+  });
+});

@@ -359,6 +359,10 @@ export class MucService implements Host, RoomSurroundings {
     if (type === "get" && (ns === NS.discoInfo || ns === NS.discoItems))
       return answerRoomDisco(this, turn, room, sender, stanza, query);
     if (type === "get" && ns === NS.ping) return turn.send(iqResult(stanza));
+    for (const feature of this.features) {
+      const answer = feature.request?.(turn, room, sender, stanza, query);
+      if (answer !== undefined) return turn.send(answer);
+    }
     this.refuse(turn, stanza, { error: { condition: "service-unavailable" } });
   }
 
