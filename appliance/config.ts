@@ -130,6 +130,8 @@ export interface XmppRooms {
   readonly joinsPerSecond?: number;
   /** `room@muc.<tenant>.<domain>` is a room of its own. Default false. */
   readonly tenants?: boolean;
+  /** Clients keep a list of shared files (signaling.md 6.7); the files lie elsewhere. Default false. */
+  readonly fileSharing?: boolean;
   /** Rooms for any XMPP client instead of meetings: made by whoever comes first, no focus, any nick. Default false. */
   readonly plain?: boolean;
   /** Where events of rooms are POSTed: https (http on loopback), no slash at the end; headers may be file references. Default absent. */

@@ -49,6 +49,11 @@ export const roomOptions = {
     default: false,
     reason: "Each tenant (/tenant/room in the page's address) has rooms of its own.",
   }),
+  "xmpp.rooms.file_sharing": yesNo({
+    default: false,
+    reason:
+      "Stock clients share files by a list in the meeting; needs a service of yours that keeps the files (config.js).",
+  }),
   "xmpp.rooms.plain": yesNo({
     default: false,
     reason: "Rooms for any XMPP client instead of meetings: made by whoever comes first, without focus, with any nick.",

@@ -170,6 +170,7 @@ const roomsSlice = (settings: Settings): XmppRooms => {
     ...(joins === 0 ? {} : { joinsPerSecond: joins }),
     tenants: settings["xmpp.rooms.tenants"],
     plain: settings["xmpp.rooms.plain"],
+    fileSharing: settings["xmpp.rooms.file_sharing"],
     ...(events === "" ? {} : { eventSync: outside(events, settings["xmpp.rooms.event_sync.headers"]) }),
     ...(reservations === ""
       ? {}

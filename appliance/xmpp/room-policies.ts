@@ -15,6 +15,7 @@ type Policies = Pick<
   | "waitForHost"
   | "joinsPerSecond"
   | "tenants"
+  | "fileSharing"
   | "eventSync"
   | "reservations"
 >;

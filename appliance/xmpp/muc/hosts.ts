@@ -12,6 +12,7 @@ import { Component } from "../jitsi/component.ts";
 import { conferenceDuration } from "../jitsi/conference-duration.ts";
 import { endConference } from "../jitsi/end-conference.ts";
 import { EventSync } from "../jitsi/event-sync.ts";
+import { FileSharing } from "../jitsi/file-sharing.ts";
 import { flip } from "../jitsi/flip.ts";
 import { HoldUntilFocus } from "../jitsi/hold-until-focus.ts";
 import { JoinRate } from "../jitsi/join-rate.ts";
@@ -77,6 +78,8 @@ export interface MucHostsOptions {
   readonly eventSync?: OutsideSystem;
   /** Who is asked before a new meeting (signaling.md 6.10); default nobody. */
   readonly reservations?: OutsideSystem;
+  /** A list of shared files (signaling.md 6.7); default no. */
+  readonly fileSharing?: boolean;
   /** Rooms for any XMPP client: made by whoever comes first, no focus, any nick, no Jitsi features; default no. */
   readonly plain?: boolean;
 }
@@ -181,6 +184,7 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
   const avModeration = new AvModeration(`avmoderation.${domain}`, metadata);
   const speakerStats = new SpeakerStats(`speakerstats.${domain}`, hidden);
   const polls = new Polls(`polls.${domain}`, metadata);
+  const files = options.fileSharing === true ? [new FileSharing(`filesharing.${domain}`)] : [];
   const lobby = new Lobby({ domain: `lobby.${domain}`, metadata, hiddenDomain: hidden });
   const breakout = new BreakoutRooms({ domain: `breakout.${domain}`, newId, toEpoch, hiddenDomain: hidden });
   const ids = meetingIds(newId).feature;
@@ -194,7 +198,15 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
   const token = options.token === undefined ? [] : [tokenRoom({ ...options.token, domain, exemptDomains: services })];
 
   // What is told to a newcomer after his self-presence comes in the order of these features (transcript ws-av-moderation).
-  const told: readonly RoomFeature[] = [metadata, permissions, speakerStats, avModeration, polls, subject(toEpoch)];
+  const told: readonly RoomFeature[] = [
+    metadata,
+    permissions,
+    speakerStats,
+    avModeration,
+    polls,
+    ...files,
+    subject(toEpoch),
+  ];
   const meetings = new MucService({
     ...common,
     domain: domains.muc,
@@ -306,6 +318,9 @@ export function createMeetingServices(options: MucHostsOptions): MeetingServices
       speakerStats.command(where, turn, message, sender),
     ),
     component("polls", "polls", (turn, message, sender) => polls.command(where, turn, message, sender)),
+    ...files.map((each) =>
+      component("filesharing", "file-sharing", (turn, message, sender) => each.command(where, turn, message, sender)),
+    ),
     component("endconference", "end_conference", (turn, message, sender) =>
       endConference(where, (room) => breakout.mainOf(room), turn, message, sender),
     ),
