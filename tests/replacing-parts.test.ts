@@ -6,7 +6,6 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { GatewayConfig, ServerTrust } from "../appliance/config.ts";
 import { parseConfig } from "../appliance/config/read.ts";
 import {
   bridgeSlice,
@@ -16,6 +15,7 @@ import {
   serverId,
   xmppSlice,
 } from "../appliance/config/slices.ts";
+import type { GatewayConfig, ServerTrust } from "../appliance/config.ts";
 
 const page = readFileSync(resolve(import.meta.dir, "..", "docs", "replacing-parts.md"), "utf8");
 
@@ -41,7 +41,9 @@ const TLS = { certificateChain: "chain", privateKey: "key" };
 const TRUST: ServerTrust = { kind: "insecure" };
 
 const contextOf = (text: string): SliceContext => {
-  const result = parseConfig(text.replaceAll(/"file:[^"]*\/([^"/]+)\.password"/g, '"password-of-$1"').replaceAll('"…"', '"some-secret"'));
+  const result = parseConfig(
+    text.replaceAll(/"file:[^"]*\/([^"/]+)\.password"/g, '"password-of-$1"').replaceAll('"…"', '"some-secret"'),
+  );
   if (!result.ok) throw new Error(JSON.stringify(result.faults));
   const { settings } = result.configuration;
   return {
@@ -107,8 +109,7 @@ test("Jitsi Videobridge in place of our bridge", () => {
   const context = ours(title);
   expect(context.settings["start.parts"]).toEqual(["xmpp", "focus", "gateway"]);
   const original = hocon(title);
-  const shard = (key: string): string | undefined =>
-    original.get(`videobridge.apis.xmpp-client.configs.shard.${key}`);
+  const shard = (key: string): string | undefined => original.get(`videobridge.apis.xmpp-client.configs.shard.${key}`);
   const { c2s, accounts } = xmppSlice(context, TLS);
   expect(c2s).toEqual({ host: "0.0.0.0", port: Number(shard("port")) });
   expect(accounts.map(({ user, domain }) => `${user}@${domain}`)).toContain(`${shard("username")}@${shard("domain")}`);
@@ -182,7 +183,9 @@ describe("Prosody in place of our xmpp", () => {
       port: Number(/component_ports = \{ (\d+) \}/.exec(lua)?.[1]),
       secret: /component_secret = "([^"]*)"/.exec(lua)?.[1] ?? "",
     });
-    const entries = [...lua.matchAll(/^(VirtualHost|Component) "([^"]*)"/gm)].map(([, kind, name]) => `${kind} ${name}`);
+    const entries = [...lua.matchAll(/^(VirtualHost|Component) "([^"]*)"/gm)].map(
+      ([, kind, name]) => `${kind} ${name}`,
+    );
     expect(entries).toEqual([
       `VirtualHost ${domains.domain}`,
       `VirtualHost ${domains.auth}`,
