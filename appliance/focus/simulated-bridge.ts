@@ -13,11 +13,16 @@ export interface SimulatedBridge {
   /** meeting id → endpoint ids. */
   readonly meetings: Map<string, Set<string>>;
   readonly requests: ConferenceModify[];
-  /** Relay id → far endpoint → SSRCs. (One meeting at a time.) */
+  /** Meeting and relay id → far endpoint → SSRCs. */
   readonly relays: Map<string, Map<string, number[]>>;
   /** What it does with the next requests; default: serve. */
   behaviour: "serve" | "silent" | ((modify: ConferenceModify) => Element | undefined);
   stats: Record<string, string>;
+}
+
+function forget(bridge: SimulatedBridge, meetingId: string): void {
+  bridge.meetings.delete(meetingId);
+  for (const key of bridge.relays.keys()) if (key.startsWith(`${meetingId} `)) bridge.relays.delete(key);
 }
 
 /** Answers as a bridge does, and fails on what no focus may ask. */
@@ -32,14 +37,18 @@ export function serve(bridge: SimulatedBridge, modify: ConferenceModify, iq: Ele
   if (meeting === undefined)
     return errorReply(iq, { condition: "item-not-found", extra: [colibriErrorElement("conference_not_found")] });
   if (modify.expire) {
-    bridge.meetings.delete(modify.meetingId);
+    forget(bridge, modify.meetingId);
     return iqResult(iq, conferenceModifiedElement({ endpoints: [], relays: [] }));
   }
+  // A focus that has just come back links bridges before one has said that it still has the meeting of the focus before.
+  if (modify.relays.some((each) => each.create && bridge.relays.has(`${modify.meetingId} ${each.id}`)))
+    return errorReply(iq, { condition: "conflict" });
   const relays = modify.relays.map((each) => {
-    if (each.create) bridge.relays.set(each.id, new Map());
-    const far = bridge.relays.get(each.id);
+    const key = `${modify.meetingId} ${each.id}`;
+    if (each.create) bridge.relays.set(key, new Map());
+    const far = bridge.relays.get(key);
     if (far === undefined) throw new Error(`a relay ${each.id} that ${bridge.nick} does not have`);
-    if (each.expire) bridge.relays.delete(each.id);
+    if (each.expire) bridge.relays.delete(key);
     for (const one of each.endpoints) {
       if (one.create === far.has(one.id))
         throw new Error(`relay endpoint ${one.id} created ${one.create ? "twice" : "never"}`);
@@ -126,7 +135,7 @@ export function serve(bridge: SimulatedBridge, modify: ConferenceModify, iq: Ele
       }),
     );
   }
-  if (meeting.size === 0 && !modify.create && modify.relays.length === 0) bridge.meetings.delete(modify.meetingId);
+  if (meeting.size === 0 && !modify.create && modify.relays.length === 0) forget(bridge, modify.meetingId);
   const source = (type: "audio" | "video", ssrc: number) => ({
     type,
     id: `jvb-${type[0]}0`,

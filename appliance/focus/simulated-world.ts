@@ -477,11 +477,12 @@ export class SimulatedWorld {
     return id;
   }
 
-  leave(client: SimulatedClient): void {
+  /** `statuses`: 307 where somebody was kicked. */
+  leave(client: SimulatedClient, statuses: readonly string[] = []): void {
     for (const other of this.clients.values())
       if (other.room === client.room && !other.features.includes(FEATURE.ssrcRewriting))
         other.remote.delete(client.nick);
-    this.removeOccupant(client.room, client.nick);
+    this.removeOccupant(client.room, client.nick, statuses);
   }
 
   /** Sends an IQ of a client to the focus's occupant; returns the answer, if it came at once. */
