@@ -51,7 +51,7 @@ export const xmppOptions = {
     default: "nobody",
     of: ["nobody", "loopback", "network"],
     reason:
-      "From where people may make accounts for themselves (XEP-0077). Meetings need none; this is for XMPP software in general.",
+      "From where people may make accounts for themselves (XEP-0077), which count as members. Meetings need none; this is for XMPP software in general.",
   }),
   "xmpp.registration.accounts": integer({
     default: 100,

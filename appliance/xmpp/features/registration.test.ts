@@ -93,6 +93,16 @@ describe("making an account", () => {
     expect(member(at, "ana").jid).toBe("ana@meet.test/one");
   });
 
+  test("nobody becomes a guest who is here: names as guests have them are not given", () => {
+    const at = server();
+    const guest = at.box.guest();
+    const { client } = stranger(at);
+    const name = guest.jid.split("@")[0] ?? "";
+    for (const wished of [name, name.toUpperCase(), `${name.slice(0, -1)}0`])
+      expect(conditionOf(client.ask("set", undefined, wish(wished)))).toBe("not-acceptable");
+    expect(at.changes).toEqual([]);
+  });
+
   test("sixty at once, then one a second", () => {
     const at = server("loopback", 1_000);
     const { client } = stranger(at);

@@ -3,7 +3,7 @@
  * in rate, on an encrypted stream only, and by default only from this machine.
  */
 import type { Millis } from "../../time.ts";
-import { bareText, type Jid, parseJid } from "../../wire/jid.ts";
+import { type Jid, parseJid } from "../../wire/jid.ts";
 import { NS } from "../../wire/namespaces.ts";
 import { errorReply, iqResult } from "../../wire/stanza.ts";
 import { attr, child, childText, type Element, is, xml } from "../../wire/xml.ts";
@@ -101,10 +101,13 @@ export class Registration {
 const INSTRUCTIONS = "Choose a user name and a password";
 const fields = (): Element[] => [xml("username"), xml("password")];
 
-/** Normalised local part; undefined when the text is none. */
+/** Guests are called so: an account of that name would be somebody who is in a meeting now, with his rights. */
+const GUEST_NAME = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Normalised local part; undefined when the text is none, or a guest's. */
 function userName(text: string | undefined, domain: string): string | undefined {
-  const address = text === undefined ? undefined : parseJid(`${text}@${domain}`);
-  return address?.local !== undefined && bareText(address) === `${address.local}@${domain}` ? address.local : undefined;
+  const local = text === undefined ? undefined : parseJid(`${text}@${domain}`)?.local;
+  return local === undefined || GUEST_NAME.test(local) ? undefined : local;
 }
 
 const isLoopback = (address: string): boolean =>
