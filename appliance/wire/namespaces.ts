@@ -18,6 +18,7 @@ export const NS = {
   version: "jabber:iq:version",
   roster: "jabber:iq:roster",
   register: "jabber:iq:register",
+  private: "jabber:iq:private",
   discoInfo: "http://jabber.org/protocol/disco#info",
   discoItems: "http://jabber.org/protocol/disco#items",
   caps: "http://jabber.org/protocol/caps",

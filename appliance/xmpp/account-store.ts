@@ -1,10 +1,11 @@
 /**
- * Shell: accounts made over the wire and contact lists, kept in `parley.sqlite` of the data folder (design.md 5). The tables are xmpp's own; nobody
+ * Shell: accounts made over the wire, contact lists and private XML, kept in `parley.sqlite` of the data folder (design.md 5). The tables are xmpp's own; nobody
  * else reads them. Read whole at the start, written a change at a time.
  */
 import { Database } from "bun:sqlite";
 import { closeSync, openSync } from "node:fs";
 import type { RegisteredAccount } from "./accounts.ts";
+import type { StoredPrivate } from "./features/private-storage.ts";
 import type { Contact } from "./roster/contact.ts";
 import type { Roster } from "./roster/rosters.ts";
 import type { ScramCredentials } from "./scram.ts";
@@ -14,6 +15,7 @@ export interface Stored {
   readonly accounts: readonly RegisteredAccount[];
   /** By bare JID. */
   readonly rosters: ReadonlyMap<string, Roster>;
+  readonly privateStorage: StoredPrivate;
 }
 
 export interface AccountStore {
@@ -26,6 +28,7 @@ const SCHEMA = `
 CREATE TABLE IF NOT EXISTS xmpp_accounts (user TEXT NOT NULL, domain TEXT NOT NULL, scram TEXT NOT NULL, PRIMARY KEY (user, domain)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS xmpp_rosters (account TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS xmpp_contacts (account TEXT NOT NULL, jid TEXT NOT NULL, contact TEXT NOT NULL, PRIMARY KEY (account, jid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS xmpp_private (account TEXT NOT NULL, key TEXT NOT NULL, xml TEXT NOT NULL, PRIMARY KEY (account, key)) WITHOUT ROWID;
 `;
 
 /** Throws when the file cannot be opened or written: the part does not start then. */
@@ -41,6 +44,8 @@ export function openAccountStore(path: string): AccountStore {
   const contactGone = db.query("DELETE FROM xmpp_contacts WHERE account = ?1 AND jid = ?2");
   const rosterGone = db.query("DELETE FROM xmpp_rosters WHERE account = ?1");
   const contactsGone = db.query("DELETE FROM xmpp_contacts WHERE account = ?1");
+  const kept = db.query("INSERT OR REPLACE INTO xmpp_private VALUES (?1, ?2, ?3)");
+  const keptGone = db.query("DELETE FROM xmpp_private WHERE account = ?1");
   const apply = db.transaction((change: StoreChange): void => {
     switch (change.type) {
       case "account":
@@ -61,6 +66,12 @@ export function openAccountStore(path: string): AccountStore {
         contactsGone.run(change.account);
         rosterGone.run(change.account);
         break;
+      case "private":
+        kept.run(change.account, change.key, change.xml);
+        break;
+      case "private-gone":
+        keptGone.run(change.account);
+        break;
     }
   });
   return { stored: read(db), apply: (change) => apply(change), close: () => db.close() };
@@ -80,7 +91,12 @@ function read(db: Database): Stored {
       version,
       contacts: contacts.all(account).map((row) => readContact(row.contact)),
     });
-  return { accounts, rosters };
+  const privateStorage = new Map<string, Map<string, string>>();
+  for (const { account, key, xml } of db
+    .query<{ account: string; key: string; xml: string }, []>("SELECT account, key, xml FROM xmpp_private")
+    .all())
+    privateStorage.set(account, (privateStorage.get(account) ?? new Map<string, string>()).set(key, xml));
+  return { accounts, rosters, privateStorage };
 }
 
 /** JSON leaves out what is undefined; what we wrote is what we read. */

@@ -3,6 +3,7 @@
  */
 
 import type { AccountChange } from "./accounts.ts";
+import type { PrivateChange } from "./features/private-storage.ts";
 import type { HttpRequest } from "./host.ts";
 import type { RosterChange } from "./roster/rosters.ts";
 
@@ -36,8 +37,8 @@ export interface TlsState {
   readonly peerDomains: readonly string[];
 }
 
-/** Accounts made over the wire, and contact lists. */
-export type StoreChange = AccountChange | RosterChange;
+/** Accounts made over the wire, contact lists, and what clients keep with the server. */
+export type StoreChange = AccountChange | RosterChange | PrivateChange;
 
 export type ServerInput =
   | {

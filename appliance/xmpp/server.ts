@@ -18,6 +18,7 @@ import { type ClientProxy, clientProxy } from "./features/client-proxy.ts";
 import { CAPS_NODE, capsVersion, type DiscoInfo, disco, discoInfoQuery } from "./features/disco.ts";
 import { externalServices } from "./features/external-services.ts";
 import { ping } from "./features/ping.ts";
+import { PrivateStorage, type StoredPrivate } from "./features/private-storage.ts";
 import { Registration } from "./features/registration.ts";
 import { roster } from "./features/roster.ts";
 import { sessionRequest } from "./features/session-request.ts";
@@ -48,6 +49,8 @@ export interface ServerOptions {
   readonly registration?: { readonly from: "loopback" | "network" };
   /** Contact lists as they were kept, by bare JID. */
   readonly rosters?: ReadonlyMap<string, Roster>;
+  /** What clients keep with the server (XEP-0049), by bare JID. */
+  readonly privateStorage?: StoredPrivate;
   /** Server to server; undefined: off. */
   readonly federation?: FederationRules;
   /** Clients get the discovery answer with the bind result (signaling.md 1.10). */
@@ -80,6 +83,7 @@ export class XmppServer {
   readonly #proxy: ClientProxy | undefined;
   readonly #hosts: readonly Host[];
   readonly #rosters: Rosters;
+  readonly #private: PrivateStorage;
   /** Accounts given up in this turn. */
   readonly #removed: Jid[] = [];
   readonly #info: (domain: string) => DiscoInfo;
@@ -144,6 +148,9 @@ export class XmppServer {
       account.local !== undefined &&
       !isServiceDomain(account.domain) &&
       options.accounts.find(account.local, account.domain) !== undefined;
+    this.#private = new PrivateStorage(options.privateStorage ?? new Map(), hasRoster, (change) =>
+      act({ type: "store", change }),
+    );
     const registration =
       options.registration === undefined
         ? undefined
@@ -169,6 +176,8 @@ export class XmppServer {
         removed: (now, account, contact) => this.#router.presence.removed(now, account, contact, 0),
       }),
       externalServices(options.externalServices, wallClock.toEpoch),
+      // Where nobody can have an account, nobody need know of it.
+      ...(options.accounts.serves(domains.domain) ? [this.#private.feature] : []),
       ...(registration === undefined ? [] : [registration.feature]),
     ];
     const vars = [NS.discoInfo, NS.discoItems, ...features.flatMap((each) => each.features)];
@@ -428,6 +437,7 @@ export class XmppServer {
         if (session.link === undefined) this.#keeper.end(now, session);
         else this.#clients.expelled(now, session.link);
       this.#rosters.forget(bareText(account));
+      this.#private.forget(bareText(account));
     }
   }
 

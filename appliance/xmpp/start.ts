@@ -46,6 +46,7 @@ export async function startXmpp(config: XmppConfig, environment: PartEnvironment
     accounts,
     ...(registration !== undefined ? { registration } : {}),
     rosters: store?.stored.rosters ?? new Map(),
+    privateStorage: store?.stored.privateStorage ?? new Map(),
     focusAccount,
     externalServices: config.externalServices,
     components: config.components ?? [],
