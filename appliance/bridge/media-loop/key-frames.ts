@@ -24,7 +24,10 @@ export class KeyFrames {
   /** The receiver's target cannot be forwarded before a key frame: asked for until one has been. */
   needed(nowMs: number, source: Source, receiver: Endpoint, sender: VideoSender): void {
     const target = sender.target >> 6;
-    for (let index = 0; index <= target && index < source.encodings.length; index++)
+    // What passes already is not kept: those above it, or all up to the target, may begin late.
+    const { current } = sender;
+    const lowest = current > target ? 0 : Math.max(current + 1, sender.exactly ? target : 0);
+    for (let index = lowest; index <= target && index < source.encodings.length; index++)
       (source.encodings[index] as SourceStream).keepUntil = nowMs + KEEP_MS;
     const stream = sender.exactly
       ? this.#alive(nowMs, source.encodings[target])
