@@ -4,7 +4,7 @@
 import { expect, test } from "bun:test";
 import { seededRandom } from "../../appliance/simulated-network.ts";
 import { useRealTime } from "../real-time.ts";
-import { everythingFlows, settled } from "./everybody.ts";
+import { everythingFlows, seesAll, settled } from "./everybody.ts";
 import { WholeBox } from "./whole-box.ts";
 
 useRealTime(); // libssl and the runtime below it; the cores get virtual time
@@ -41,6 +41,15 @@ test(`five people meet at 5 % loss and 30 ms delay (seed ${seed})`, () => {
   expect(recovered.reduce((sum, each) => sum + each, 0)).toBeGreaterThan(20);
   expect(box.present.filter(({ role }) => role === "moderator")).toHaveLength(1);
   expect(box.warnings).toEqual([]);
+}, 60_000);
+
+test(`at 10 % loss and with packets far out of order every picture begins within 2.5 s (seed ${seed})`, () => {
+  for (let round = 0; round < 4; round++) {
+    const box = new WholeBox({ seed: seed + round, delayMs: 20, jitterMs: 40, loss: 0.1 });
+    for (const name of NAMES.slice(0, 3)) box.join(name);
+    expect(box.runUntil(() => settled(box), 30_000)).toBe(true);
+    expect(box.runUntil(() => box.present.every(seesAll), 2_500)).toBe(true);
+  }
 }, 60_000);
 
 test(`chat comes to all in one order; one leaves, one vanishes, the rest go on (seed ${seed})`, () => {

@@ -43,3 +43,10 @@ export function everythingFlows(box: WholeBox): boolean {
     }),
   );
 }
+
+/** It has been sent a key frame of every camera it was told. */
+export const seesAll = (client: SimulatedClient): boolean =>
+  [...client.sources.values()].every(({ sources }) => {
+    const video = sources.find(({ mediaType }) => mediaType === "video");
+    return video === undefined || (client.received.get(video.ssrc)?.keyFrames ?? 0) > 0;
+  });
