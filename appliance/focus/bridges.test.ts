@@ -204,13 +204,28 @@ describe("health", () => {
   });
 
   test("a failed bridge is back after a minute, and those who wait are told", () => {
+    const { bridges, presence, bridge, available } = brewery();
+    presence("a");
+    presence("b", { stress_level: 0.5 });
+    const chosen = (ms: number) =>
+      bridges.select(later(NOW, ms), { used: new Map(), region: undefined, pinned: undefined })?.id;
+    bridges.failed(NOW, bridge("a"), "test");
+    expect([chosen(0), chosen(59_999)]).toEqual(["b", "b"]);
+    const before = available();
+    bridges.tick(later(NOW, 60_000));
+    expect(chosen(60_000)).toBe("a");
+    expect(available()).toBeGreaterThan(before);
+  });
+
+  test("the only bridge there is is tried again after five seconds", () => {
     const { bridges, presence, select, bridge, available } = brewery();
     presence("a");
     bridges.failed(NOW, bridge("a"), "test");
     expect(select()).toBeUndefined();
+    expect(bridges.nextDeadline()?.at).toBe(later(NOW, 5_000));
     const before = available();
-    bridges.tick(later(NOW, 60_000));
-    expect(bridges.select(later(NOW, 60_000), { used: new Map(), region: undefined, pinned: undefined })?.id).toBe("a");
+    bridges.tick(later(NOW, 5_000));
+    expect(bridges.select(later(NOW, 5_000), { used: new Map(), region: undefined, pinned: undefined })?.id).toBe("a");
     expect(available()).toBeGreaterThan(before);
   });
 

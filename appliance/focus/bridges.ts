@@ -29,8 +29,10 @@ const RECENT = seconds(20);
 const HEALTH_INTERVAL = seconds(10);
 const HEALTH_TIMEOUT = seconds(5);
 const HEALTH_RETRY = seconds(5);
-/** A bridge that failed is left alone that long, however well it looks. */
+/** A bridge that failed is left alone that long, however well it looks, while others can serve. */
 const FAILURE_PAUSE = seconds(60);
+/** The only one there is is tried again sooner: a busy machine answers late, and nobody else can serve. */
+const ONLY_PAUSE = seconds(5);
 const PRESENCE_TIMEOUT = seconds(45);
 /** A bridge from which a tenth of at least ten endpoints ask for a restart within a minute does not get media through: others are taken for five. */
 const RESTART_WINDOW = seconds(60);
@@ -201,8 +203,14 @@ export class Bridges {
 
   /** A request to it failed. */
   failed(now: Millis, bridge: Bridge, reason: string): void {
-    bridge.failedUntil = later(now, FAILURE_PAUSE);
-    this.#outbox.log("warn", "bridge taken out of use for a minute", { bridge: bridge.id, reason });
+    bridge.failedUntil = later(now, FAILURE_PAUSE); // not operational itself while others are counted
+    const pause = this.operational(now) > 0 ? FAILURE_PAUSE : ONLY_PAUSE;
+    bridge.failedUntil = later(now, pause);
+    this.#outbox.log("warn", "bridge taken out of use for a while", {
+      bridge: bridge.id,
+      reason,
+      seconds: pause / 1000,
+    });
     this.#events.lost(now, bridge);
   }
 
