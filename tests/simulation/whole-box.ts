@@ -55,6 +55,8 @@ interface RunningBridge {
   readonly woken: Set<Link>;
   stream: Participant | undefined;
   events: MediaEvent[];
+  /** It gets no time of the machine: nothing is read, sent or forwarded. */
+  stalled: boolean;
 }
 
 interface Channel {
@@ -167,6 +169,7 @@ export class WholeBox {
       woken,
       events: [],
       stream: undefined,
+      stalled: false,
       loop: new MediaLoop({
         memory,
         drain: (outbox) => this.#fromLoop(outbox),
@@ -320,10 +323,21 @@ export class WholeBox {
     this.pump();
   }
 
+  /** The bridge stands still for so long, as on a machine that has no time for it. */
+  stallBridge(ms: number): void {
+    this.#say(`the bridge stalls for ${Math.round(ms)} ms`);
+    const bridge = this.#bridge;
+    if (bridge === undefined) return;
+    bridge.stalled = true;
+    this.after(ms, () => {
+      bridge.stalled = false;
+    });
+  }
+
   // --- time
 
   #nextDeadline(): Deadline | undefined {
-    const { core, loop } = this.#bridge ?? {};
+    const { core, loop } = this.#bridge === undefined || this.#bridge.stalled ? {} : this.#bridge;
     const xmpp = this.#xmpp;
     const server = xmpp?.server.core.nextDeadline();
     const tick = loop?.nextTick ?? Number.POSITIVE_INFINITY;
@@ -341,8 +355,10 @@ export class WholeBox {
     const focus = this.#focus?.core;
     if (focus !== undefined && due(focus.nextDeadline())) this.#perform(focus.handle(now, { kind: "tick" }));
     const bridge = this.#bridge;
-    if (bridge !== undefined && due(bridge.core.nextDeadline())) bridge.core.handleTimeout(now, this.#wall);
-    if (bridge !== undefined && bridge.loop.nextTick <= now) bridge.loop.tick(now);
+    if (bridge?.stalled === false) {
+      if (due(bridge.core.nextDeadline())) bridge.core.handleTimeout(now, this.#wall);
+      if (bridge.loop.nextTick <= now) bridge.loop.tick(now);
+    }
     this.pump();
   }
 
@@ -432,7 +448,7 @@ export class WholeBox {
   toLoop(client: SimulatedClient, bytes: Uint8Array): void {
     this.network.send(bytes, (now, datagram) => {
       const bridge = this.#bridge;
-      if (bridge === undefined) return;
+      if (bridge === undefined || bridge.stalled) return;
       const memory = bridge.memory.bytes;
       writeAddress(memory, Layout.receiveAddresses, 4, client.path.address, client.path.port);
       memory.set(datagram, Layout.slots);
@@ -478,7 +494,7 @@ export class WholeBox {
       busy = true;
       if (focus !== undefined) this.#perform(focus.core.handle(this.now, { kind: "stanza", via: "client", stanza }));
     }
-    if (this.#bridge !== undefined && this.#bridgeRound(this.#bridge)) busy = true;
+    if (this.#bridge?.stalled === false && this.#bridgeRound(this.#bridge)) busy = true;
     for (const client of this.clients) if (client.read()) busy = true;
     return busy;
   }
