@@ -77,6 +77,8 @@ export async function launch(name: BrowserName): Promise<Browser> {
   });
 }
 
+/** A busy machine takes its time with a browser's first page. */
+const NAVIGATION_MS = 120_000;
 let opened = 0;
 
 /** A page in a profile of its own (cookies and storage apart), console errors collected. `who` names its file of evidence. */
@@ -86,6 +88,7 @@ export async function openPage(
 ): Promise<{ page: Page; context: BrowserContext; errors: string[] }> {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
+  page.setDefaultNavigationTimeout(NAVIGATION_MS);
   const errors: string[] = [];
   opened++;
   const evidence = new EvidenceFile(`${opened}-${who}.log`);

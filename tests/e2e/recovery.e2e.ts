@@ -27,7 +27,7 @@ beforeAll(async () => {
   ben = await Participant.join(chromium, room, "Ben");
   cleo = await Participant.join(chromium, room, "Cleo");
   for (const person of everybody()) await person.seesAndHears(everybody().filter((each) => each !== person));
-}, 120_000);
+}, 400_000);
 
 afterAll(async () => {
   await chromium?.close();
