@@ -75,7 +75,11 @@ export class BridgeFocus {
   }
 
   /** Joins this bridge's part of the conference with another bridge's: what a focus does for both sides; this side is the initiator. */
-  async relayTo(other: BridgeFocus, ids: { readonly own: string; readonly other: string }): Promise<void> {
+  async relayTo(
+    other: BridgeFocus,
+    ids: { readonly own: string; readonly other: string },
+    sctp = false,
+  ): Promise<void> {
     const relay = (id: string, rest: Partial<ColibriRelay>): ColibriRelay => ({
       id,
       create: false,
@@ -91,11 +95,20 @@ export class BridgeFocus {
           relay(id, {
             create: true,
             media: PEER_MEDIA,
-            transport: { iceControlling: initiator, useUniquePort: initiator, iceRestart: false },
+            transport: {
+              iceControlling: initiator,
+              useUniquePort: initiator,
+              iceRestart: false,
+              ...(sctp ? { sctp: { role: initiator ? "client" : "server" } } : {}),
+            },
           }),
         ],
       });
-      const ice = answer.relays[0]?.transport?.ice;
+      const transport = answer.relays[0]?.transport;
+      const ice = transport?.ice;
+      // Each is told the other's role.
+      const told = transport?.sctp?.role;
+      if (told !== (sctp ? (initiator ? "server" : "client") : undefined)) throw new Error(`told to be SCTP ${told}`);
       if (ice === undefined) throw new Error(`no transport in the bridge's answer to relay ${id}`);
       return ice;
     };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readError } from "../wire/stanza.ts";
 import { attr, child, descend } from "../wire/xml.ts";
+import type { BridgeSettings } from "./context.ts";
 import { FOCUS, mediaOf, TestBridge } from "./test-bridge.ts";
 
 const MODIFY = "conference-modify xmlns='jitsi:colibri2' meeting-id='m1'";
@@ -13,8 +14,8 @@ const allocate = (id: string, first = false): string =>
   `<${MODIFY}${first ? " create='true' name='room@muc.meet.test'" : ""}>${create(id)}</conference-modify>`;
 const modify = (inner: string): string => `<${MODIFY}>${inner}</conference-modify>`;
 
-const withTwo = (): TestBridge => {
-  const bridge = new TestBridge().join();
+const withTwo = (settings: Partial<BridgeSettings> = {}): TestBridge => {
+  const bridge = new TestBridge(settings).join();
   bridge.ask(allocate("aaaaaaaa", true));
   bridge.ask(allocate("bbbbbbbb"));
   return bridge;
@@ -161,6 +162,31 @@ describe("leniency", () => {
     const { reply } = withTwo().ask(modify(inner));
     expect(attr(reply, "type")).toBe("result");
     expect(descend(reply, "conference-modified")?.children.map(String).join("")).toBe(answer);
+  });
+});
+
+describe("SCTP of a relay (bridge.md 7.1)", () => {
+  const relay = (sctp: string): string =>
+    modify(
+      `<relay id='box-2' create='true' mesh-id='m0'><transport ice-controlling='true'>${sctp}</transport></relay>`,
+    );
+  test.each([
+    ["<sctp role='client'/>", "server"],
+    ["<sctp role='server'/>", "client"],
+    ["<sctp/>", "client"],
+  ])("%s: the answer tells the other's side, %s", (sctp, told) => {
+    const { reply } = withTwo({ sctp: true }).ask(relay(sctp));
+    const answer = descend(reply, "conference-modified", "relay", "transport", "sctp");
+    expect([attr(answer as never, "port"), attr(answer as never, "role")]).toEqual(["5000", told]);
+  });
+  test.each<[string, boolean, "bad-request" | "feature-not-implemented"]>([
+    ["<sctp role='peer'/>", true, "bad-request"],
+    ["<sctp role='client' port='5001'/>", true, "bad-request"],
+    ["<sctp role='client'/>", false, "feature-not-implemented"],
+  ])("%s, SCTP %p: %s", (sctp, on, condition) => {
+    const bridge = withTwo({ sctp: on });
+    expect(readError(bridge.ask(relay(sctp)).reply)?.condition).toBe(condition);
+    expect(attr(bridge.ask(relay("")).reply, "type")).toBe("result");
   });
 });
 

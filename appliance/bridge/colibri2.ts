@@ -334,8 +334,10 @@ function handleRelay(
       return refuse("bad-request", `Attempt to create relay ${id} with no transport`);
     const { sctp } = request.transport;
     if (sctp !== undefined && !context.settings.sctp) return notImplemented("SCTP support is not configured");
-    if (sctp?.role !== undefined && sctp.role !== "server")
-      return notImplemented("SCTP role must be server: the WebSocket carries the channel of an initiator");
+    if (sctp?.role !== undefined && sctp.role !== "server" && sctp.role !== "client")
+      return refuse("bad-request", "SCTP role must be server or client");
+    if (sctp?.port !== undefined && sctp.port !== SCTP_PORT)
+      return refuse("bad-request", `SCTP port must be ${SCTP_PORT}`);
     const index = context.endpointIndices.take();
     if (index === undefined) return refuse("resource-constraint", "Too many endpoints");
     relay = new Relay(context, conference, request, index, now, portFor(context, conferences, request));
@@ -355,7 +357,10 @@ function handleRelay(
       useUniquePort: false,
       iceRestart: false,
       ice: relay.description(),
-      ...(relay.sctp ? { sctp: { port: SCTP_PORT, role: "server" } } : {}),
+      // The role told is the other bridge's, as JVB has it.
+      ...(relay.sctp === undefined
+        ? {}
+        : { sctp: { port: SCTP_PORT, role: relay.sctp === "client" ? "server" : "client" } }),
     },
   });
 }

@@ -57,6 +57,9 @@ export interface TransportCore {
   poll(): TransportAction | undefined;
 }
 
+/** The client makes the association and opens the channel. */
+export type SctpRole = "server" | "client";
+
 /** Makes the transports of new endpoints with the certificate that is current. */
 export interface TransportFactory {
   /** `sha-256` fingerprint of the current certificate. */
@@ -66,7 +69,8 @@ export interface TransportFactory {
     readonly localPwd: string;
     readonly controlling: boolean;
     readonly sockets: readonly MediaSocket[];
-    readonly sctp: boolean;
+    /** Which side of SCTP we are; undefined: none. */
+    readonly sctp: SctpRole | undefined;
     /** Actions have arisen outside of a call. */
     readonly wake: () => void;
   }): TransportCore;

@@ -107,7 +107,7 @@ export class Endpoint implements LinkOwner {
       index,
       conference: home.number,
       controlling: request.transport?.iceControlling ?? false,
-      sctp: this.sctp,
+      sctp: this.sctp ? "server" : undefined,
       ssrcRewriting: this.ssrcRewriting,
       relay: false,
       privateAddresses: request.capabilities.includes("private-address-connectivity"),

@@ -5,7 +5,7 @@ import type { Deadline } from "../deadlines.ts";
 import type { Millis } from "../time.ts";
 import type { IceTransport } from "../wire/ice-transport.ts";
 import { candidates, plainAddress } from "./addresses.ts";
-import type { BridgeContext, TransportCore } from "./context.ts";
+import type { BridgeContext, SctpRole, TransportCore } from "./context.ts";
 import type { EndpointIndex, MediaSocket, Path } from "./media-commands.ts";
 import type { TransportFailure } from "./transport/transport.ts";
 
@@ -29,7 +29,7 @@ export interface LinkOptions {
   readonly index: EndpointIndex;
   readonly conference: number;
   readonly controlling: boolean;
-  readonly sctp: boolean;
+  readonly sctp: SctpRole | undefined;
   readonly ssrcRewriting: boolean;
   readonly relay: boolean;
   /** The peer is told private addresses whatever the configuration says (bridge.md 1.2). */

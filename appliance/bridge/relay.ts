@@ -12,7 +12,7 @@ import { Channel } from "./channel.ts";
 import { sees } from "./client-messages.ts";
 import type { Conference } from "./conference.ts";
 import { type ConferenceSource, SenderSources } from "./conference-sources.ts";
-import type { BridgeContext, ChannelId } from "./context.ts";
+import type { BridgeContext, ChannelId, SctpRole } from "./context.ts";
 import { Link, type LinkOwner, type OwnPort } from "./link.ts";
 import type { EndpointIndex, MediaSource, VideoTarget } from "./media-commands.ts";
 import { PayloadTypes } from "./payload-types.ts";
@@ -31,7 +31,8 @@ export class Relay implements LinkOwner {
   readonly channel: Channel;
   readonly channelSecret: string;
   readonly payloadTypes = new PayloadTypes();
-  readonly sctp: boolean;
+  /** Our side of the channel over SCTP; undefined: it goes over a WebSocket. */
+  readonly sctp: SctpRole | undefined;
   /** Endpoints beyond the relay, by id. */
   readonly endpoints = new Map<string, SenderSources>();
   readonly #context: BridgeContext;
@@ -64,7 +65,8 @@ export class Relay implements LinkOwner {
     this.index = index;
     this.channel = new Channel(context);
     this.channelSecret = context.channelSecret();
-    this.sctp = request.transport?.sctp !== undefined;
+    const sctp = request.transport?.sctp;
+    this.sctp = sctp === undefined ? undefined : sctp.role === "client" ? "client" : "server";
     this.#initiator = request.initiator || (request.transport?.iceControlling ?? false);
     this.link = new Link(context, this, {
       index,
@@ -88,7 +90,7 @@ export class Relay implements LinkOwner {
   setRemote(now: Millis, remote: IceTransport): void {
     this.link.setRemote(now, remote);
     const url = remote.webSockets[0];
-    if (url === undefined || !this.#initiator || this.#dialled !== undefined || this.sctp) return;
+    if (url === undefined || !this.#initiator || this.#dialled !== undefined || this.sctp !== undefined) return;
     if (!/^wss?:\/\//.test(url)) {
       this.#context.counters.drop("relay-url");
       return;

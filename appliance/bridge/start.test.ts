@@ -281,61 +281,73 @@ test(
   20_000,
 );
 
-test("one conference over two bridges: heard and seen across, messages too", async () => {
-  const second = await startBridge({ ...config, serverId: "box-2" }, { log: silentLogger, metrics: new Metrics() });
-  const one = new BridgeFocus(bridge.ports, "over-two");
-  const two = new BridgeFocus(second.ports, "over-two");
-  try {
-    const a = await one.join(small("aaaaaaaa", 1000));
-    const b = await two.join(small("bbbbbbbb", 2000));
-    const c = await two.join(small("cccccccc", 3000));
-    await one.relayTo(two, { own: "box-1", other: "box-2" });
-    for (const peer of [a, b]) {
-      peer.say(everything);
-      peer.startMedia({ audioLevel: 15 });
-    }
-    for (const [receiver, sender] of [
-      [a, b],
-      [b, a],
-    ] as const) {
-      await until(`${receiver.id} hears`, () => (receiver.reception(sender.audioSsrc)?.packets ?? 0) > 50);
-      await until(`${receiver.id} sees 720`, () => receiver.reception(sender.encodings[0]?.ssrc ?? 0)?.height === 720);
-      expect(receiver.reception(sender.audioSsrc)?.lost).toBe(0);
-    }
-    a.say({
-      colibriClass: "EndpointMessage",
-      to: "",
-      msgPayload: { over: "there" },
-      raw: { colibriClass: "EndpointMessage", to: "", msgPayload: { over: "there" } },
-    });
-    await until("the message crosses", () => b.last("EndpointMessage") !== undefined);
-    expect(b.last("EndpointMessage")).toMatchObject({ from: "aaaaaaaa" });
-    // Who speaks is heard on both sides.
-    for (const speaker of [b, a]) {
-      speaker.setAudioLevel(110);
-      for (const listener of [a, c])
+test.each([
+  ["WebSocket", false],
+  ["SCTP", true],
+])(
+  "one conference over two bridges, linked by %s: heard and seen across, messages too",
+  async (_, sctp) => {
+    const start = (serverId: string) =>
+      startBridge({ ...config, serverId, sctp }, { log: silentLogger, metrics: new Metrics() });
+    const [first, second] = [await start("box-1"), await start("box-2")];
+    const one = new BridgeFocus(first.ports, "over-two");
+    const two = new BridgeFocus(second.ports, "over-two");
+    try {
+      const a = await one.join(small("aaaaaaaa", 1000));
+      const b = await two.join(small("bbbbbbbb", 2000));
+      const c = await two.join(small("cccccccc", 3000));
+      await one.relayTo(two, { own: "box-1", other: "box-2" }, sctp);
+      for (const peer of [a, b]) {
+        peer.say(everything);
+        peer.startMedia({ audioLevel: 15 });
+      }
+      for (const [receiver, sender] of [
+        [a, b],
+        [b, a],
+      ] as const) {
+        await until(`${receiver.id} hears`, () => (receiver.reception(sender.audioSsrc)?.packets ?? 0) > 50);
         await until(
-          `${listener.id} learns that ${speaker.id} speaks`,
-          () => listener.last("DominantSpeakerEndpointChangeEvent")?.dominantSpeakerEndpoint === speaker.id,
+          `${receiver.id} sees 720`,
+          () => receiver.reception(sender.encodings[0]?.ssrc ?? 0)?.height === 720,
         );
-      speaker.setAudioLevel(15);
-    }
+        expect(receiver.reception(sender.audioSsrc)?.lost).toBe(0);
+      }
+      a.say({
+        colibriClass: "EndpointMessage",
+        to: "",
+        msgPayload: { over: "there" },
+        raw: { colibriClass: "EndpointMessage", to: "", msgPayload: { over: "there" } },
+      });
+      await until("the message crosses", () => b.last("EndpointMessage") !== undefined);
+      expect(b.last("EndpointMessage")).toMatchObject({ from: "aaaaaaaa" });
+      // Who speaks is heard on both sides.
+      for (const speaker of [b, a]) {
+        speaker.setAudioLevel(110);
+        for (const listener of [a, c])
+          await until(
+            `${listener.id} learns that ${speaker.id} speaks`,
+            () => listener.last("DominantSpeakerEndpointChangeEvent")?.dominantSpeakerEndpoint === speaker.id,
+          );
+        speaker.setAudioLevel(15);
+      }
 
-    // Simulcast travels whole: over there each takes the encoding that suits it.
-    c.say(everything);
-    b.say({ ...everything, defaultConstraints: { maxHeight: 180 } });
-    await until("b sees 180", () => b.reception(1001)?.height === 180);
-    await until("c sees 720", () => c.reception(1001)?.height === 720);
-    expect(a.last("SenderSourceConstraints")?.maxHeight).toBe(720);
-    c.say({ ...everything, lastN: 0 });
-    await until("a is told what the other side wants", () => a.last("SenderSourceConstraints")?.maxHeight === 180);
-    expect(b.reception(1001)?.lost).toBe(0);
-  } finally {
-    await one.stop();
-    await two.stop();
-    await second.stop(1_000);
-  }
-}, 30_000);
+      // Simulcast travels whole: over there each takes the encoding that suits it.
+      c.say(everything);
+      b.say({ ...everything, defaultConstraints: { maxHeight: 180 } });
+      await until("b sees 180", () => b.reception(1001)?.height === 180);
+      await until("c sees 720", () => c.reception(1001)?.height === 720);
+      expect(a.last("SenderSourceConstraints")?.maxHeight).toBe(720);
+      c.say({ ...everything, lastN: 0 });
+      await until("a is told what the other side wants", () => a.last("SenderSourceConstraints")?.maxHeight === 180);
+      expect(b.reception(1001)?.lost).toBe(0);
+    } finally {
+      await one.stop();
+      await two.stop();
+      await Promise.all([first.stop(1_000), second.stop(1_000)]);
+    }
+  },
+  30_000,
+);
 
 test("several conferences between the same two bridges do not meet on one address", async () => {
   const second = await startBridge({ ...config, serverId: "box-2" }, { log: silentLogger, metrics: new Metrics() });

@@ -19,7 +19,7 @@ import type { MediaCommand, MediaEvent, SrtpProfile } from "./media-commands.ts"
 import { type MediaLoopHandle, startMediaLoop } from "./media-loop/start.ts";
 import { Taps } from "./taps.ts";
 import { CERTIFICATE_RENEWAL_MS, makeCertificate } from "./transport/certificate.ts";
-import { sctpDataChannel } from "./transport/data-channel.ts";
+import { openedDataChannel, sctpDataChannel } from "./transport/data-channel.ts";
 import { DtlsContext } from "./transport/dtls.ts";
 import { StunDemux } from "./transport/stun-demux.ts";
 import { Transport } from "./transport/transport.ts";
@@ -78,7 +78,7 @@ class Transports implements TransportFactory {
       ...rest,
       dtls: this.#context,
       random,
-      ...(sctp ? { dataChannel: sctpDataChannel } : {}),
+      ...(sctp === undefined ? {} : { dataChannel: sctp === "client" ? openedDataChannel : sctpDataChannel }),
     });
   }
 

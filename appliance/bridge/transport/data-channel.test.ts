@@ -2,7 +2,13 @@ import { describe, expect, test } from "bun:test";
 import { createRequire } from "node:module";
 import { useRealTime } from "../../../tests/real-time.ts";
 import { seededRandom } from "../../simulated-network.ts";
-import { type DataChannel, type DataChannelDrop, MAX_MESSAGE_BYTES, sctpDataChannel } from "./data-channel.ts";
+import {
+  type DataChannel,
+  type DataChannelDrop,
+  MAX_MESSAGE_BYTES,
+  openedDataChannel,
+  sctpDataChannel,
+} from "./data-channel.ts";
 
 useRealTime(); // werift's SCTP has timers of its own
 
@@ -256,3 +262,51 @@ function withChecksum(packet: Uint8Array): Uint8Array {
   new DataView(packet.buffer, packet.byteOffset).setUint32(8, ~value >>> 0, true);
   return packet;
 }
+
+test("between bridges: the client opens the channel as JVB does, and texts pass both ways, 5 % of packets lost", async () => {
+  const random = seededRandom(11);
+  const heard: Record<"client" | "server", string[]> = { client: [], server: [] };
+  const sent: Uint8Array[] = [];
+  const faults: DataChannelDrop[] = [];
+  let wake = (): void => {};
+  let over = false;
+  const end = (side: "client" | "server", other: () => DataChannel) => ({
+    sendPacket: (packet: Uint8Array) => {
+      const copy = Uint8Array.from(packet);
+      if (side === "client") sent.push(copy);
+      if (random() >= 0.05) setImmediate(() => over || other().handlePacket(copy));
+    },
+    open: () => {
+      heard[side].push("open");
+      wake();
+    },
+    message: (text: string) => {
+      heard[side].push(text);
+      wake();
+    },
+    closed: () => heard[side].push("closed"),
+    dropped: (reason: DataChannelDrop) => faults.push(reason),
+  });
+  const server: DataChannel = sctpDataChannel(end("server", () => client));
+  const client: DataChannel = openedDataChannel(end("client", () => server));
+  const until = async (done: () => boolean): Promise<void> => {
+    while (!done())
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+  };
+  expect(client.send("too early")).toBe(false);
+  await until(() => heard.client.length > 0 && heard.server.length > 0);
+  expect(Buffer.concat(sent).toString("latin1")).toContain("defaulthttp://jitsi.org/protocols/colibri");
+  for (let n = 0; n < 50; n++) {
+    client.send(`c${n}`);
+    server.send(`s${n}`);
+  }
+  await until(() => heard.client.length === 51 && heard.server.length === 51);
+  expect(heard.server).toEqual(["open", ...Array.from({ length: 50 }, (_, n) => `c${n}`)]);
+  expect(heard.client).toEqual(["open", ...Array.from({ length: 50 }, (_, n) => `s${n}`)]);
+  expect(faults).toEqual([]);
+  over = true;
+  client.close();
+  server.close();
+}, 20_000);

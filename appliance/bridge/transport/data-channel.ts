@@ -2,7 +2,7 @@
  * Shell: one WebRTC data channel (RFC 8831, 8832) over DTLS: werift's SCTP association, which has timers and promises of its own, behind guards,
  * because it has no receive limit, rejects promises on malformed packets and never gives up on a peer that vanished. DCEP is ours.
  *
- * The peer opens the channel (bridge.md 2.2); one at a time, text only. werift is loaded at the first channel.
+ * An endpoint opens the channel (bridge.md 2.2), between bridges the SCTP client does (7.1); one at a time, text only. werift is loaded at the first channel.
  */
 import { createRequire } from "node:module";
 import { monotonicNow } from "../../clock.ts";
@@ -49,6 +49,10 @@ const PPID_BINARY_EMPTY = 57;
 const DCEP_ACK = 0x02;
 const DCEP_OPEN = 0x03;
 const DCEP_OPEN_HEADER_BYTES = 12;
+/** Of a channel that we open, as JVB's relays name theirs. RFC 8832 §6: the DTLS client takes even streams. */
+const OWN_STREAM = 0;
+const OWN_LABEL = "default";
+const PROTOCOL = "http://jitsi.org/protocols/colibri";
 
 const SCTP_PORT = 5000;
 export const MAX_MESSAGE_BYTES = 262_144;
@@ -67,7 +71,7 @@ const FIRST_RTO = 0.5;
 
 /** What we use of werift 0.25.2's SCTP class, private members included: the version is pinned, a test holds the shape. */
 interface Association {
-  readonly stateChanged: { readonly closed: { subscribe(callback: () => void): unknown } };
+  readonly stateChanged: Readonly<Record<"connected" | "closed", { subscribe(callback: () => void): unknown }>>;
   readonly onReceive: { subscribe(callback: (streamId: number, ppid: number, data: Uint8Array) => void): unknown };
   readonly onReconfigStreams: { subscribe(callback: (streamIds: readonly number[]) => void): unknown };
   readonly outboundQueue: { readonly length: number };
@@ -91,6 +95,7 @@ interface AssociationTransport {
 
 interface AssociationClass {
   server(transport: AssociationTransport, port: number): Association;
+  client(transport: AssociationTransport, port: number): Association;
 }
 
 let associationClass: AssociationClass | undefined;
@@ -105,8 +110,24 @@ function loadAssociationClass(): AssociationClass {
   return associationClass;
 }
 
-/** Channels over werift's SCTP. */
-export const sctpDataChannel: DataChannelFactory = (events) => new SctpDataChannel(events);
+/** Channels over werift's SCTP that the peer opens. */
+export const sctpDataChannel: DataChannelFactory = (events) => new SctpDataChannel(events, "server");
+
+/** Channels that we open. */
+export const openedDataChannel: DataChannelFactory = (events) => new SctpDataChannel(events, "client");
+
+/** DATA_CHANNEL_OPEN (RFC 8832 §5.1): reliable, ordered. */
+function openMessage(): Uint8Array {
+  const [label, protocol] = [new TextEncoder().encode(OWN_LABEL), new TextEncoder().encode(PROTOCOL)];
+  const message = new Uint8Array(DCEP_OPEN_HEADER_BYTES + label.length + protocol.length);
+  message[0] = DCEP_OPEN;
+  const view = new DataView(message.buffer);
+  view.setUint16(8, label.length);
+  view.setUint16(10, protocol.length);
+  message.set(label, DCEP_OPEN_HEADER_BYTES);
+  message.set(protocol, DCEP_OPEN_HEADER_BYTES + label.length);
+  return message;
+}
 
 class SctpDataChannel implements DataChannel {
   readonly #events: DataChannelEvents;
@@ -115,13 +136,15 @@ class SctpDataChannel implements DataChannel {
   #stream: number | undefined;
   /** Bytes handed to the association that it has not sent yet. */
   #queued = 0;
+  /** We have asked for our channel and wait for the peer's word. */
+  #asked = false;
   #over = false;
   #budget = PACKETS_BURST;
   #budgetAt = monotonicNow();
 
-  constructor(events: DataChannelEvents) {
+  constructor(events: DataChannelEvents, role: "server" | "client") {
     this.#events = events;
-    const association = loadAssociationClass().server(
+    const association = loadAssociationClass()[role](
       {
         send: (packet) => {
           if (!this.#over) events.sendPacket(packet);
@@ -134,6 +157,11 @@ class SctpDataChannel implements DataChannel {
     this.#association = association;
     association.rto = FIRST_RTO;
     association.stateChanged.closed.subscribe(() => this.#end());
+    if (role === "client")
+      association.stateChanged.connected.subscribe(() => {
+        this.#asked = true;
+        this.#send(OWN_STREAM, PPID_DCEP, openMessage());
+      });
     association.onReceive.subscribe((stream, ppid, data) => this.#receive(stream, ppid, data));
     association.onReconfigStreams.subscribe((streams) => {
       if (this.#stream === undefined || !streams.includes(this.#stream)) return;
@@ -197,7 +225,13 @@ class SctpDataChannel implements DataChannel {
 
   /** RFC 8832 §5: OPEN is answered with ACK on the same stream; type, priority and reliability of the channel make no difference to us. */
   #receiveDcep(stream: number, data: Uint8Array): void {
-    if (data[0] === DCEP_ACK) return;
+    if (data[0] === DCEP_ACK) {
+      if (!this.#asked || stream !== OWN_STREAM || this.#stream !== undefined) return;
+      this.#asked = false;
+      this.#stream = stream;
+      this.#events.open();
+      return;
+    }
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     const wellFormed =
       data[0] === DCEP_OPEN &&
