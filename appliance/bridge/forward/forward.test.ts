@@ -121,7 +121,7 @@ describe("history", () => {
     expect(history.find(65_532)).toBe(-1);
     const slot = history.find(65_534);
     const again = new Rewrite();
-    history.read(slot, again);
+    history.read(slot, 65_534, again);
     expect(again).toEqual(
       Object.assign(new Rewrite(), {
         sequence: 65_534,
@@ -139,9 +139,22 @@ describe("history", () => {
       65_534 % 3 === 0,
     ]);
     history.touch(slot, 99);
-    expect([history.firstSentAt(slot), history.lastSentAt(slot)]).toEqual([5, 99]);
+    expect(history.sinceSentMs(slot, 100.5)).toBe(1.5);
+    expect(history.firstSentAt(slot)).toBeCloseTo(5, 2);
     history.clear();
     expect(history.find(65_534)).toBe(-1);
+  });
+
+  test("a packet sent again carries the send time of the first time, whatever the clock", () => {
+    const history = new History();
+    const rewrite = new Rewrite();
+    const sendTime = (ms: number): number => Math.floor((ms % 64_000) * 262.144);
+    for (const at of [0, 0.003, 63_999.999, 64_000, 1_234_567_890.123, 2 ** 31 / 8 + 0.5, 2 ** 33 + 1 / 3]) {
+      history.add(rewrite, 8, at, false, 0);
+      const slot = history.find(rewrite.sequence);
+      expect(sendTime(history.firstSentAt(slot))).toBe(sendTime(at));
+      expect(history.sinceSentMs(slot, at + 20)).toBeCloseTo(20, 0);
+    }
   });
 
   test("absent numbers stay absent", () => {
@@ -150,7 +163,7 @@ describe("history", () => {
     rewrite.sequence = 9;
     history.add(rewrite, 0, 0, false, 0);
     const again = Object.assign(new Rewrite(), { pictureId: 1, temporalZeroIndex: 1, frameNumber: 1 });
-    history.read(history.find(9), again);
+    history.read(history.find(9), 9, again);
     expect([again.pictureId, again.temporalZeroIndex, again.frameNumber]).toEqual([-1, -1, -1]);
   });
 });

@@ -15,6 +15,8 @@ export class PacketLog {
   readonly #size: number;
   /** Next position, a multiple of 8. */
   #head = 0;
+  /** The same within the log. Kept beside: a remainder of large numbers is a call. */
+  #within = 0;
 
   /** `start`, `size`: the log's place in `bytes`, multiples of 8. */
   constructor(bytes: Uint8Array, start: number, size: number) {
@@ -26,7 +28,7 @@ export class PacketLog {
   /** Copies a packet in; `room` free bytes are left behind it (padding). Returns its position. */
   add(offset: number, length: number, room: number): number {
     const need = (HEADER + length + room + 7) & ~7;
-    let within = this.#head % this.#size;
+    let within = this.#within;
     if (within + need > this.#size) {
       this.#head += this.#size - within; // never across the end
       within = 0;
@@ -35,6 +37,7 @@ export class PacketLog {
     write32(this.#bytes, this.#start + within, length);
     this.#bytes.copyWithin(this.#start + within + HEADER, offset, offset + length);
     this.#head += need;
+    this.#within = within + need;
     return position;
   }
 

@@ -54,6 +54,8 @@ export function writeAudioHeader(
   const any = level || midId > 0;
   writeHeader(bytes, offset, false, any, rewrite.marker, payloadType, rewrite.sequence, rewrite.timestamp, ssrc);
   if (!any) return FIXED_HEADER_LENGTH;
+  if (level && id <= 14 && midId === 0)
+    return oneElement(bytes, offset, id, 1, ((packet.voice ? 0x80 : 0) | packet.audioLevel) << 16);
   writer.begin(offset + FIXED_HEADER_LENGTH, (level && id > 14) || midId > 14);
   if (level) bytes[writer.element(bytes, id, 1)] = (packet.voice ? 0x80 : 0) | packet.audioLevel;
   if (midId > 0 && mid !== undefined) writeMid(bytes, midId, mid);
@@ -88,6 +90,8 @@ export function writeVideoHeader(
   const any = descriptorId + orientationId + transportId + timeId + midId > 0;
   writeHeader(bytes, offset, padded, any, rewrite.marker, payloadType, sequence, rewrite.timestamp, ssrc);
   if (!any) return FIXED_HEADER_LENGTH;
+  if (transportId > 0 && transportId <= 14 && descriptorId + orientationId + midId === 0)
+    return oneElement(bytes, offset, transportId, 2, transport << 8);
   const twoByte =
     transportId > 14 ||
     timeId > 14 ||
@@ -106,6 +110,17 @@ export function writeVideoHeader(
     rewriteDescriptor(bytes, at, packet.descriptorLength, rewrite);
   }
   return FIXED_HEADER_LENGTH + writer.end(bytes);
+}
+
+/** The usual block: one element of one to three bytes in the one-byte form, `value` its bytes from the high end of 24 bits. Returns the header's length. */
+function oneElement(bytes: Uint8Array, offset: number, id: number, length: number, value: number): number {
+  bytes[offset + 12] = 0xbe;
+  bytes[offset + 13] = 0xde;
+  bytes[offset + 14] = 0;
+  bytes[offset + 15] = 1;
+  bytes[offset + 16] = (id << 4) | (length - 1);
+  write24(bytes, offset + 17, value);
+  return FIXED_HEADER_LENGTH + 8;
 }
 
 /** Mandatory fields of the dependency descriptor: start and end bits, six bits of template id, sixteen of frame number. */

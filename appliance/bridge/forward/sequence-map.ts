@@ -17,6 +17,8 @@ export class SequenceMap {
   /** Stretches ever begun; the newest is `#count` − 1. */
   #count = 0;
   #highest = -1;
+  /** Delta of the newest stretch, here as well: the packets that come in order need nothing else. */
+  #newestDelta = 0;
 
   /** `capacity`: stretches remembered, a power of two. */
   constructor(capacity: number) {
@@ -42,7 +44,7 @@ export class SequenceMap {
   map(incoming: number): number {
     if (incoming > this.#highest) {
       this.#highest = incoming;
-      return incoming + (this.#delta[(this.#count - 1) & this.#mask] as number);
+      return incoming + this.#newestDelta;
     }
     for (let index = this.#count - 1; index >= 0 && index >= this.#count - 1 - this.#mask; index--) {
       const slot = index & this.#mask;
@@ -66,6 +68,7 @@ export class SequenceMap {
       // Goes on from the stretch of drops before it: no new stretch needed.
       this.#start[newest] = incoming + 1;
       this.#delta[newest] = delta;
+      this.#newestDelta = delta;
     } else this.#push(incoming + 1, from, delta);
   }
 
@@ -84,6 +87,7 @@ export class SequenceMap {
     this.#start[slot] = start;
     this.#droppedFrom[slot] = droppedFrom;
     this.#delta[slot] = delta;
+    this.#newestDelta = delta;
     this.#count += 1;
   }
 }

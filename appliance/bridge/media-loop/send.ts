@@ -146,7 +146,7 @@ export class Sending {
     const slot = history.find(extended);
     if (slot < 0) return false;
     const rtt = receiver.rttMs;
-    if (rtt > 0 && nowMs - history.lastSentAt(slot) < Math.min(RTT_SHARE * rtt, rtt - RTT_LESS_MS)) return false;
+    if (rtt > 0 && history.sinceSentMs(slot, nowMs) < Math.min(RTT_SHARE * rtt, rtt - RTT_LESS_MS)) return false;
     const position = history.position(slot);
     if (position === PADDING_POSITION) return false;
     const state = this.#state;
@@ -162,7 +162,7 @@ export class Sending {
     const mediaType = receiver.payload.matching(packet.payloadType, owner.payload);
     if (mediaType < 0) return false;
     const rewrite = this.#rewrite;
-    history.read(slot, rewrite);
+    history.read(slot, extended, rewrite);
     const rtxType = receiver.payload.rtx[mediaType] as number;
     const asRtx = rtxSsrc !== 0 && rtxType >= 0;
     const at = outbox.reserve(
@@ -233,7 +233,7 @@ export class Sending {
     const history = stream.historyForWriting();
     const rewrite = this.#rewrite;
     const slot = history.find(extended);
-    if (slot >= 0) history.read(slot, rewrite);
+    if (slot >= 0) history.read(slot, extended, rewrite);
     else {
       rewrite.sequence = extended;
       rewrite.timestamp = stream.lastTimestamp;

@@ -30,23 +30,33 @@ export function writeCounterIv(
   words[at + 3] = swap((salt[3] as number) ^ (sequence << 16));
 }
 
-/** RTP: 00 00 | SSRC | ROC | SEQ. */
+/** RTP: 00 00 | SSRC | ROC | SEQ. The salt word by word. */
 export function writeGcmRtpIv(
   words: Int32Array,
   at: number,
-  salt: Int32Array,
+  salt0: number,
+  salt1: number,
+  salt2: number,
   ssrc: number,
   roc: number,
   sequence: number,
 ): void {
-  words[at] = swap((salt[0] as number) ^ (ssrc >>> 16));
-  words[at + 1] = swap((salt[1] as number) ^ ((ssrc << 16) | (roc >>> 16)));
-  words[at + 2] = swap((salt[2] as number) ^ ((roc << 16) | sequence));
+  words[at] = swap(salt0 ^ (ssrc >>> 16));
+  words[at + 1] = swap(salt1 ^ ((ssrc << 16) | (roc >>> 16)));
+  words[at + 2] = swap(salt2 ^ ((roc << 16) | sequence));
 }
 
 /** SRTCP: 00 00 | SSRC | 00 00 | index. */
-export function writeGcmRtcpIv(words: Int32Array, at: number, salt: Int32Array, ssrc: number, index: number): void {
-  words[at] = swap((salt[0] as number) ^ (ssrc >>> 16));
-  words[at + 1] = swap((salt[1] as number) ^ (ssrc << 16));
-  words[at + 2] = swap((salt[2] as number) ^ index);
+export function writeGcmRtcpIv(
+  words: Int32Array,
+  at: number,
+  salt0: number,
+  salt1: number,
+  salt2: number,
+  ssrc: number,
+  index: number,
+): void {
+  words[at] = swap(salt0 ^ (ssrc >>> 16));
+  words[at + 1] = swap(salt1 ^ (ssrc << 16));
+  words[at + 2] = swap(salt2 ^ index);
 }

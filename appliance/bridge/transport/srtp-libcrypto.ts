@@ -251,13 +251,26 @@ class CounterTransform implements SrtpTransform {
   }
 }
 
+/** Salts of a session as numbers in the object, which is in the cache anyway. */
 class GcmKeys {
   readonly cipher: Pointer;
-  readonly salt: Int32Array;
+  salt0: number;
+  salt1: number;
+  salt2: number;
 
   constructor(shared: Shared, set: SessionKeySet, encrypt: boolean) {
     this.cipher = shared.newCipher(shared.crypto.EVP_aes_128_gcm() as Pointer, set.key, encrypt);
-    this.salt = saltWords(set.salt);
+    const salt = saltWords(set.salt);
+    this.salt0 = salt[0] as number;
+    this.salt1 = salt[1] as number;
+    this.salt2 = salt[2] as number;
+    salt.fill(0);
+  }
+
+  forget(): void {
+    this.salt0 = 0;
+    this.salt1 = 0;
+    this.salt2 = 0;
   }
 }
 
@@ -284,8 +297,9 @@ class GcmTransform implements SrtpTransform {
     roc: number,
     sequence: number,
   ): number {
-    writeGcmRtpIv(this.#shared.scratch, IV, this.#rtp.salt, ssrc, roc, sequence);
-    const { cipher } = this.#rtp;
+    const keys = this.#rtp;
+    writeGcmRtpIv(this.#shared.scratch, IV, keys.salt0, keys.salt1, keys.salt2, ssrc, roc, sequence);
+    const { cipher } = keys;
     const end = headerBytes + payloadBytes;
     return this.#begin(cipher) &&
       this.#authenticate(cipher, destination, headerBytes) &&
@@ -296,8 +310,9 @@ class GcmTransform implements SrtpTransform {
   }
 
   openRtp(packet: number, headerBytes: number, length: number, ssrc: number, roc: number, sequence: number): number {
-    writeGcmRtpIv(this.#shared.scratch, IV, this.#rtp.salt, ssrc, roc, sequence);
-    const { cipher } = this.#rtp;
+    const keys = this.#rtp;
+    writeGcmRtpIv(this.#shared.scratch, IV, keys.salt0, keys.salt1, keys.salt2, ssrc, roc, sequence);
+    const { cipher } = keys;
     const end = length - GCM_TAG_BYTES;
     const payload = packet + headerBytes;
     if (
@@ -311,8 +326,9 @@ class GcmTransform implements SrtpTransform {
 
   sealRtcp(packet: number, length: number, ssrc: number, index: number): number {
     const { bytes, scratch } = this.#shared;
-    writeGcmRtcpIv(scratch, IV, this.#rtcp.salt, ssrc, index);
-    const { cipher } = this.#rtcp;
+    const keys = this.#rtcp;
+    writeGcmRtcpIv(scratch, IV, keys.salt0, keys.salt1, keys.salt2, ssrc, index);
+    const { cipher } = keys;
     const trailer = packet + length + GCM_TAG_BYTES;
     writeWord(bytes, trailer, index | 0x80000000);
     const body = packet + RTCP_HEADER_BYTES;
@@ -326,8 +342,9 @@ class GcmTransform implements SrtpTransform {
   }
 
   openRtcp(packet: number, length: number, ssrc: number, index: number, encrypted: boolean): number {
-    writeGcmRtcpIv(this.#shared.scratch, IV, this.#rtcp.salt, ssrc, index);
-    const { cipher } = this.#rtcp;
+    const keys = this.#rtcp;
+    writeGcmRtcpIv(this.#shared.scratch, IV, keys.salt0, keys.salt1, keys.salt2, ssrc, index);
+    const { cipher } = keys;
     const trailer = packet + length - RTCP_TRAILER_BYTES;
     const plain = length - RTCP_TRAILER_BYTES - GCM_TAG_BYTES;
     const clear = encrypted ? RTCP_HEADER_BYTES : plain;
@@ -345,7 +362,7 @@ class GcmTransform implements SrtpTransform {
   close(): void {
     for (const keys of [this.#rtp, this.#rtcp]) {
       this.#shared.crypto.EVP_CIPHER_CTX_free(keys.cipher);
-      keys.salt.fill(0);
+      keys.forget();
     }
   }
 

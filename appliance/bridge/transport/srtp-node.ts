@@ -135,14 +135,14 @@ class NodeGcmTransform implements SrtpTransform {
     roc: number,
     sequence: number,
   ): number {
-    writeGcmRtpIv(ivWords, 0, this.#rtpSalt, ssrc, roc, sequence);
+    writeRtpIv(this.#rtpSalt, ssrc, roc, sequence);
     const aad = this.#bytes.subarray(destination, destination + headerBytes);
     this.#seal(this.#keys.rtp, aad, destination + headerBytes, source, payloadBytes);
     return headerBytes + payloadBytes + GCM_TAG_BYTES;
   }
 
   openRtp(packet: number, headerBytes: number, length: number, ssrc: number, roc: number, sequence: number): number {
-    writeGcmRtpIv(ivWords, 0, this.#rtpSalt, ssrc, roc, sequence);
+    writeRtpIv(this.#rtpSalt, ssrc, roc, sequence);
     const payloadBytes = length - headerBytes - GCM_TAG_BYTES;
     const aad = this.#bytes.subarray(packet, packet + headerBytes);
     const good = this.#open(this.#keys.rtp, aad, packet + headerBytes, payloadBytes, packet + length - GCM_TAG_BYTES);
@@ -150,7 +150,7 @@ class NodeGcmTransform implements SrtpTransform {
   }
 
   sealRtcp(packet: number, length: number, ssrc: number, index: number): number {
-    writeGcmRtcpIv(ivWords, 0, this.#rtcpSalt, ssrc, index);
+    writeRtcpIv(this.#rtcpSalt, ssrc, index);
     const trailer = packet + length + GCM_TAG_BYTES;
     writeWord(this.#bytes, trailer, index | 0x80000000);
     const body = packet + RTCP_HEADER_BYTES;
@@ -160,7 +160,7 @@ class NodeGcmTransform implements SrtpTransform {
   }
 
   openRtcp(packet: number, length: number, ssrc: number, index: number, encrypted: boolean): number {
-    writeGcmRtcpIv(ivWords, 0, this.#rtcpSalt, ssrc, index);
+    writeRtcpIv(this.#rtcpSalt, ssrc, index);
     const plain = length - RTCP_TRAILER_BYTES - GCM_TAG_BYTES;
     const clear = encrypted ? RTCP_HEADER_BYTES : plain;
     const aad = this.#associated(packet, clear, packet + length - RTCP_TRAILER_BYTES);
@@ -218,3 +218,9 @@ const writeWord = (bytes: Uint8Array, at: number, value: number): void => {
   bytes[at + 2] = value >>> 8;
   bytes[at + 3] = value;
 };
+
+const writeRtpIv = (salt: Int32Array, ssrc: number, roc: number, sequence: number): void =>
+  writeGcmRtpIv(ivWords, 0, salt[0] as number, salt[1] as number, salt[2] as number, ssrc, roc, sequence);
+
+const writeRtcpIv = (salt: Int32Array, ssrc: number, index: number): void =>
+  writeGcmRtcpIv(ivWords, 0, salt[0] as number, salt[1] as number, salt[2] as number, ssrc, index);
