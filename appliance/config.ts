@@ -284,6 +284,10 @@ export interface BridgeConfig {
   /** 0: everybody is forwarded. */
   readonly loudestSpeakers: number;
   readonly srtpProvider: "auto" | "libcrypto" | "vector" | "scalar" | "node";
+  /** How long video may wait for more of its kind when the core is busy, ms; absent or 0: it never does. */
+  readonly holdMaxMs?: number;
+  /** Load of the media thread, per cent, above which it may wait. */
+  readonly holdFromPercent?: number;
 }
 
 export interface GatewayConfig {

@@ -270,8 +270,17 @@ export interface MediaStatistics {
   readonly spuriousRembEndpoints: number;
   /** Fraction of the last second that the loop was busy, 0 … 1. */
   readonly load: number;
-  /** Longest turn since the last report, ms. */
+  /** Messages given to the kernel, each a run of packets to one receiver: packetsSent over it is the length of a run. */
+  readonly messagesSent: number;
+  /** Calls that brought datagrams in: packetsReceived over it is the size of a batch. */
+  readonly batches: number;
+  /** Packets that waited for others under load. */
+  readonly packetsHeld: number;
+  /** How long video may wait now, ms; 0: it does not. */
+  readonly holdMs: number;
+  /** Longest turn since the last report, and the length that one turn in a thousand exceeds, ms. */
   readonly longestTurnMs: number;
+  readonly turnP999Ms: number;
   readonly endpoints: readonly EndpointStatistics[];
 }
 

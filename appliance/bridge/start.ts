@@ -119,6 +119,7 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
       addresses,
       port: config.mediaPort,
       srtpProvider: config.srtpProvider,
+      holding: { maxMs: config.holdMaxMs ?? 0, fromLoad: (config.holdFromPercent ?? 100) / 100 },
       ...(onlyFrom === undefined ? {} : { onlyFrom }),
     },
     (events) => deliver(events),

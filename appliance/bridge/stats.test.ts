@@ -31,7 +31,12 @@ const report = (endpoints: readonly EndpointStatistics[], load = 0): MediaStatis
     unmatchedFeedback: 0,
     spuriousRembEndpoints: 0,
     load,
+    messagesSent: 0,
+    batches: 0,
+    packetsHeld: 0,
+    holdMs: 0,
     longestTurnMs: 0,
+    turnP999Ms: 0,
     endpoints,
   };
 };

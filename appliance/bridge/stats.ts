@@ -27,6 +27,9 @@ export class Rates {
   incomingLoss = 0;
   outgoingLoss = 0;
   endpointsWithHighLoss = 0;
+  /** Packets of one message to the kernel, and datagrams of one batch that came in. */
+  runLength = 0;
+  batchSize = 0;
   #stress: { readonly at: Millis; load: number }[] = [];
   latest: MediaStatistics | undefined;
   /** Of links to other bridges: per second, and since the start. */
@@ -58,6 +61,8 @@ export class Rates {
     this.bitsPerSecondOut = Math.max(0, clients("bytesSent") * 8);
     this.packetsPerSecondIn = Math.max(0, clients("packetsReceived"));
     this.packetsPerSecondOut = Math.max(0, clients("packetsSent"));
+    this.runLength = ratio(statistics.packetsSent - before.packetsSent, statistics.messagesSent - before.messagesSent);
+    this.batchSize = ratio(statistics.packetsReceived - before.packetsReceived, statistics.batches - before.batches);
     this.#loss(before.endpoints, statistics.endpoints);
   }
 
@@ -108,6 +113,7 @@ function relayTraffic(
 
 /** Slots are given to new endpoints: a counter that went back belongs to another one. */
 const difference = (value: number, before = 0): number => (value >= before ? value - before : value);
+const ratio = (part: number, whole: number): number => (whole > 0 ? part / whole : 0);
 const fraction = (part: number, whole: number): number => (whole > 0 ? Math.min(1, part / whole) : 0);
 
 export interface StatsInput {
@@ -216,6 +222,12 @@ export function collectStats(input: StatsInput): Map<string, StatValue> {
     ...textOf("release", settings.release),
     ...textOf("region", settings.region),
     ["relay_id", settings.serverId],
+    // What tells how the media loop fares: ours alone.
+    ["parley_media_run_length", rates.runLength],
+    ["parley_media_batch_size", rates.batchSize],
+    ["parley_media_hold_ms", media?.holdMs ?? 0],
+    ["parley_media_longest_turn_ms", media?.longestTurnMs ?? 0],
+    ["parley_media_turn_p999_ms", media?.turnP999Ms ?? 0],
   ];
   return new Map(stats);
 }

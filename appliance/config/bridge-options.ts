@@ -110,4 +110,20 @@ export const bridgeOptions = {
     of: ["auto", "libcrypto", "vector", "scalar", "node"],
     reason: "Who encrypts media: the fastest measured at start, or one pinned.",
   }),
+  "bridge.hold_max_ms": integer({
+    default: 2,
+    min: 0,
+    max: 10,
+    unit: "ms",
+    reason:
+      "How long video waits at most for more packets to the same receiver when the media core is busy: longer runs cost less. 0: never. Audio never waits.",
+  }),
+  "bridge.hold_from_percent": integer({
+    default: 60,
+    min: 10,
+    max: 90,
+    unit: "%",
+    reason:
+      "Load of the media core above which video may wait; the wait grows with the load. A core with time to spare holds nothing.",
+  }),
 } as const;

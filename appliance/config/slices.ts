@@ -292,6 +292,8 @@ export const bridgeSlice = (
     sctp: settings["bridge.sctp"],
     loudestSpeakers: settings["bridge.loudest_speakers"],
     srtpProvider: settings["bridge.srtp_provider"],
+    holdMaxMs: settings["bridge.hold_max_ms"],
+    holdFromPercent: settings["bridge.hold_from_percent"],
   };
 };
 

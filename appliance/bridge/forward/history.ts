@@ -72,7 +72,7 @@ export class History {
 
   /** Time since it was sent last, ms. */
   sinceSentMs(slot: number, nowMs: number): number {
-    return (((nowMs * 8) - (this.#words[slot * RECORD_WORDS + 7] as number)) | 0) / 8;
+    return ((nowMs * 8 - (this.#words[slot * RECORD_WORDS + 7] as number)) | 0) / 8;
   }
 
   /** It has been sent again. */

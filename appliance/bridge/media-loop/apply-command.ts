@@ -184,9 +184,11 @@ export class Commands {
         const path = this.#accept(endpoint, command.path);
         if (path < 0) return this.#refuse();
         endpoint.path = path;
-        endpoint.destination.socket = state.paths.socketOf(path);
-        endpoint.destination.name = state.paths.addressOf(path);
-        endpoint.destination.epoch = -1;
+        for (const destination of [endpoint.destination, endpoint.later]) {
+          destination.socket = state.paths.socketOf(path);
+          destination.name = state.paths.addressOf(path);
+          destination.epoch = -1;
+        }
         return;
       }
       case "srtp-keys": {

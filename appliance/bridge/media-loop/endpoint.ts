@@ -102,6 +102,10 @@ export class Endpoint {
   /** Bytes that `send` appends to RTP. */
   tagBytes = 10;
   readonly destination = new Destination();
+  /** The same address, for what waits. */
+  readonly later = new Destination();
+  /** Packets in this tick's time whose SRTP was refused. */
+  refused = 0;
   /** Path in the table; −1: not selected yet. */
   path = -1;
   muteAudio = false;

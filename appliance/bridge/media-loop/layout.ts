@@ -42,9 +42,12 @@ export const Layout = {
   sendVectors: place(MAX_RUNS * IOVEC_BYTES),
   sendControls: place(MAX_RUNS * SEGMENT_CONTROL_BYTES),
   poll: place(64 * 8),
+  /** struct timespec: how long ppoll waits. */
+  wait: place(16),
   scratch: place(4096),
   paths: place(PATHS_BYTES),
   outbox: place(OUTBOX_BYTES),
+  held: place(OUTBOX_BYTES),
   log: place(LOG_BYTES),
   /** For the scalar SRTP kernel: a whole number of pages. */
   kernel: placePages(kernelRegionBytes(KERNEL_CONTEXTS)),

@@ -17,9 +17,11 @@ import type { Endpoint, Source } from "./endpoint.ts";
 import { Feedback } from "./feedback.ts";
 import { KeyFrames } from "./key-frames.ts";
 import { MAX_DATAGRAM } from "./layout.ts";
+import type { Outbox } from "./outbox.ts";
 import { RtcpPath } from "./receive-rtcp.ts";
 import { RtpPath } from "./receive-rtp.ts";
 import { Sending } from "./send.ts";
+import { Stalls } from "./stalls.ts";
 import { LoopState, type MediaLoopOptions } from "./state.ts";
 
 export type { MediaLoopOptions } from "./state.ts";
@@ -37,6 +39,8 @@ const NEWS_MS = 250;
 const DATAGRAMS_PER_TICK = 200;
 /** Of them from addresses that nobody has vouched for. */
 const STRANGERS_PER_TICK = 100;
+/** Packets in one tick's time whose SRTP may be refused before an endpoint's packets are dropped unseen: what a forger can cost us. */
+const REFUSALS_PER_TICK = 200;
 /** Retransmissions that one receiver's NACKs may cost between two ticks, saved up to twice that. */
 const RETRANSMISSIONS_PER_TICK = 100;
 
@@ -55,9 +59,9 @@ export class MediaLoop {
   #strangersLeft = STRANGERS_PER_TICK;
   #budgetAt = Number.NEGATIVE_INFINITY;
   #lastMediaAt = Number.NEGATIVE_INFINITY;
-  /** Share of time that the loop was busy, and its longest turn: the worker measures and sets them. */
+  /** Share of time that the loop was busy, and how long its turns took: the worker measures and sets them. */
   load = 0;
-  longestTurnMs = 0;
+  readonly turns = new Stalls();
 
   constructor(options: MediaLoopOptions) {
     this.state = new LoopState(options);
@@ -81,10 +85,18 @@ export class MediaLoop {
 
   /** When `tick` wants to be called, ms on the clock of `nowMs`; infinity: not at all. */
   get nextTick(): number {
-    return this.#nextTick;
+    const { held, heldSince, holding } = this.state;
+    return held.runCount === 0 ? this.#nextTick : Math.min(this.#nextTick, heldSince + holding.ms);
+  }
+
+  /** Busy share of the thread in a window that just ended: decides about holding. */
+  busy(share: number): void {
+    this.state.holding.heard(share);
   }
 
   apply(nowMs: number, commands: readonly MediaCommand[]): void {
+    // What waits was made for the addresses of now.
+    if (commands.length > 0) this.#release();
     for (const command of commands) {
       if (command.type === "report") this.state.emit({ type: "statistics", statistics: this.statistics() });
       else this.#commands.apply(nowMs, command);
@@ -119,6 +131,7 @@ export class MediaLoop {
       state.bytesReceived += length;
       this.#lastMediaAt = nowMs;
       if (length < 12) return state.drops.count(Drop["malformed-rtp"]);
+      if (endpoint.refused >= REFUSALS_PER_TICK) return state.drops.count(Drop["too-many-datagrams"]);
       if (isRtcp(state.bytes, at)) this.#rtcp.receive(nowMs, endpoint, at, length);
       else this.#rtp.receive(nowMs, endpoint, at, length);
       return;
@@ -141,11 +154,16 @@ export class MediaLoop {
       this.#feedback.afterBatch(nowMs, endpoint);
     }
     touched.length = 0;
+    this.state.batches += 1;
+    this.#releaseIfDue(nowMs);
     this.flush(outbox);
   }
 
+  /** When `nextTick` has come. */
   tick(nowMs: number): void {
     const state = this.state;
+    this.#releaseIfDue(nowMs);
+    if (nowMs < this.#nextTick) return;
     const second = nowMs - this.#secondAt >= SECOND_MS;
     for (const conference of state.conferences.values()) {
       const members = conference.members;
@@ -153,6 +171,7 @@ export class MediaLoop {
         const endpoint = members[index] as Endpoint;
         endpoint.nackBudget = Math.min(2 * RETRANSMISSIONS_PER_TICK, endpoint.nackBudget + RETRANSMISSIONS_PER_TICK);
         endpoint.answersLeft = ANSWERS_PER_TICK;
+        endpoint.refused = 0;
         this.#feedback.tick(nowMs, endpoint);
         const sources = endpoint.sourceList;
         for (let each = 0; each < sources.length; each++) this.#layers(nowMs, sources[each] as Source, second);
@@ -170,7 +189,7 @@ export class MediaLoop {
       state.endpointCount === 0 ? Number.POSITIVE_INFINITY : nowMs + (resting ? RESTING_TICK_MS : TICK_MS);
   }
 
-  flush(outbox = this.state.outbox): void {
+  flush(outbox: Outbox = this.state.outbox): void {
     this.state.packetsSent += outbox.datagrams;
     this.state.bytesSent += outbox.bytesOut;
     outbox.datagrams = 0;
@@ -178,8 +197,19 @@ export class MediaLoop {
     outbox.drain();
   }
 
+  #release(): void {
+    this.flush(this.state.held);
+  }
+
+  #releaseIfDue(nowMs: number): void {
+    const { held, heldSince, holding } = this.state;
+    if (held.runCount > 0 && nowMs - heldSince >= holding.ms) this.#release();
+  }
+
   statistics(): MediaStatistics {
     const state = this.state;
+    const turns = { longestTurnMs: this.turns.longestMs, turnP999Ms: this.turns.percentileMs(0.999) };
+    this.turns.clear();
     const endpoints = state.endpoints.filter((endpoint): endpoint is Endpoint => endpoint !== undefined);
     return {
       packetsReceived: state.packetsReceived,
@@ -194,8 +224,12 @@ export class MediaLoop {
       retransmissions: state.retransmissions,
       unmatchedFeedback: state.unmatchedFeedback,
       spuriousRembEndpoints: state.spuriousRembEndpoints,
+      messagesSent: state.messagesSent,
+      batches: state.batches,
+      packetsHeld: state.packetsHeld,
+      holdMs: state.holding.ms,
       load: this.load,
-      longestTurnMs: this.longestTurnMs,
+      ...turns,
       endpoints: endpoints.map((endpoint) => ({
         endpoint: endpoint.index,
         packetsReceived: endpoint.packetsReceived,

@@ -52,7 +52,10 @@ export class RtcpPath {
     const context = endpoint.receive;
     if (context === undefined) return drops.count(Drop["no-keys"]);
     const plain = context.unprotectRtcp(at, length);
-    if (plain < 0) return drops.count(srtpDrop(plain));
+    if (plain < 0) {
+      endpoint.refused += 1;
+      return drops.count(srtpDrop(plain));
+    }
     endpoint.lastReceivedAt = nowMs;
     endpoint.packetsReceived += 1;
     endpoint.bytesReceived += length;

@@ -74,7 +74,10 @@ export class RtpPath {
       return drops.count(Drop["payload-type-mismatch"]);
     parseExtensions(bytes, table.kinds, packet);
     const plain = context.unprotectRtp(at, packet.headerLength, length);
-    if (plain < 0) return drops.count(srtpDrop(plain));
+    if (plain < 0) {
+      endpoint.refused += 1;
+      return drops.count(srtpDrop(plain));
+    }
 
     endpoint.lastReceivedAt = nowMs;
     endpoint.packetsReceived += 1;

@@ -82,12 +82,12 @@ export class Sending {
     const state = this.#state;
     const send = receiver.send;
     if (send === undefined) return;
-    const { outbox, bytes } = state;
+    const bytes = state.bytes;
+    const waits = state.holding.ms > 0;
+    const outbox = waits ? state.held : state.outbox;
+    const destination = waits ? receiver.later : receiver.destination;
     const payload = packet.payloadLength;
-    const at = outbox.reserve(
-      receiver.destination,
-      MAX_HEADER_LENGTH + payload + 1 + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES,
-    );
+    const at = outbox.reserve(destination, MAX_HEADER_LENGTH + payload + 1 + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
     const transport = receiver.transportSequence;
     const header = writeVideoHeader(
       bytes,
@@ -106,7 +106,7 @@ export class Sending {
     rewritePayload(codec, bytes, packet, rewrite);
     // A sender cuts a frame into packets that differ by one byte, the shorter ones first: with a byte of padding they are one run.
     const plain = header + payload + receiver.tagBytes;
-    const open = outbox.openSegment(receiver.destination);
+    const open = outbox.openSegment(destination);
     let padded = 0;
     if (payload > PAD_FROM && (open === plain + 1 || (open !== plain && packet.frameStart && !packet.marker))) {
       padded = 1;
@@ -118,7 +118,11 @@ export class Sending {
       state.drops.count(Drop["srtp-limit"]);
       return;
     }
-    outbox.commit(receiver.destination, size);
+    if (waits) {
+      if (outbox.datagrams === 0) state.heldSince = nowMs;
+      state.packetsHeld += 1;
+    }
+    outbox.commit(destination, size);
     receiver.transportSequence = (transport + 1) & 0xffff;
     stream.sent(rewrite, payload, nowMs);
     stream.historyForWriting().add(rewrite, position, nowMs, padded === 1, transport);

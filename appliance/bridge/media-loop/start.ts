@@ -5,6 +5,7 @@ import type { BridgeConfig } from "../../config.ts";
 import type { MediaCommand, MediaEvent } from "../media-commands.ts";
 import { libc, openEventFd, wakeEventFd } from "../native/libc.ts";
 import { MAX_ENDPOINTS, MAX_SOURCES } from "./bounds.ts";
+import { type HoldingOptions, NO_HOLDING } from "./holding.ts";
 import type { FromWorker, ToWorker } from "./worker-messages.ts";
 
 /** A worker that does not end by itself is ended. */
@@ -20,6 +21,8 @@ export interface MediaLoopStartOptions {
   readonly onlyFrom?: readonly string[];
   /** Use UDP_SEGMENT; absent: true. The bench turns it off to compare. */
   readonly segmenting?: boolean;
+  /** How long video may wait under load; absent: it never does. */
+  readonly holding?: HoldingOptions;
 }
 
 export interface MediaLoopHandle {
@@ -82,6 +85,7 @@ export function startMediaLoop(
       srtpProvider: options.srtpProvider,
       onlyFrom: options.onlyFrom,
       segmenting: options.segmenting ?? true,
+      holding: options.holding ?? NO_HOLDING,
       wakeFd,
     },
   });

@@ -8,6 +8,7 @@ import { PathTable } from "./addresses.ts";
 import { MAX_ENDPOINTS, MAX_SOURCES } from "./bounds.ts";
 import { DropCounters } from "./drop-reason.ts";
 import type { Conference, Endpoint, Source } from "./endpoint.ts";
+import { Holding, type HoldingOptions, NO_HOLDING } from "./holding.ts";
 import { Layout, LOG_BYTES } from "./layout.ts";
 import { Destination, Outbox } from "./outbox.ts";
 
@@ -24,6 +25,8 @@ export interface MediaLoopOptions {
   readonly onlyFrom?: readonly string[] | undefined;
   /** Bytes of packet history, a multiple of 8; absent: LOG_BYTES. The warm-up takes little, so that an idle box does not hold pages that nobody needs. */
   readonly logBytes?: number;
+  /** Absent: nothing is held. */
+  readonly holding?: HoldingOptions | undefined;
 }
 
 export class LoopState {
@@ -31,6 +34,11 @@ export class LoopState {
   readonly memory: PacketMemory;
   readonly paths: PathTable;
   readonly outbox: Outbox;
+  /** Video that waits for more of its kind (holding.ts). */
+  readonly held: Outbox;
+  readonly holding: Holding;
+  /** When the oldest datagram of `held` was put there, ms. */
+  heldSince = 0;
   readonly log: PacketLog;
   readonly drops = new DropCounters();
   readonly emit: (event: MediaEvent) => void;
@@ -45,6 +53,11 @@ export class LoopState {
   /** Endpoints that got something in this batch; looked after when it ends. */
   readonly touched: Endpoint[] = [];
 
+  /** Messages that the kernel was given: runs. */
+  messagesSent = 0;
+  /** Batches of datagrams that came in, with at least one each. */
+  batches = 0;
+  packetsHeld = 0;
   packetsReceived = 0;
   bytesReceived = 0;
   packetsSent = 0;
@@ -61,7 +74,13 @@ export class LoopState {
     this.memory = options.memory;
     this.bytes = options.memory.bytes;
     this.paths = new PathTable(this.bytes, Layout.paths);
-    this.outbox = new Outbox(this.bytes, Layout.outbox, options.drain);
+    const drain = (outbox: Outbox): void => {
+      this.messagesSent += outbox.runCount;
+      options.drain(outbox);
+    };
+    this.outbox = new Outbox(this.bytes, Layout.outbox, drain);
+    this.held = new Outbox(this.bytes, Layout.held, drain);
+    this.holding = new Holding(options.holding ?? NO_HOLDING);
     this.log = new PacketLog(this.bytes, Layout.log, options.logBytes ?? LOG_BYTES);
     this.emit = options.emit;
     this.random = options.random;

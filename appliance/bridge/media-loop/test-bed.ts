@@ -24,6 +24,7 @@ import {
 } from "../transport/srtp.ts";
 import { nodeProvider } from "../transport/srtp-node.ts";
 import { addressPort, writeAddress } from "./addresses.ts";
+import { type HoldingOptions, NO_HOLDING } from "./holding.ts";
 import { Layout, MEMORY_PAGES, SLOT_BYTES } from "./layout.ts";
 import { MediaLoop } from "./media-loop.ts";
 import type { Outbox } from "./outbox.ts";
@@ -300,7 +301,7 @@ export class TestBed {
   readonly #peerProvider: SrtpProvider;
   readonly #address = Layout.receiveAddresses;
 
-  constructor(loudest = 0, random: () => number = () => 0.5) {
+  constructor(loudest = 0, random: () => number = () => 0.5, holding: HoldingOptions = NO_HOLDING) {
     const provider = nodeProvider(this.memory);
     this.#peerProvider = nodeProvider(this.peerMemory);
     this.loop = new MediaLoop({
@@ -309,6 +310,7 @@ export class TestBed {
       emit: (event) => this.events.push(event),
       random,
       provider: () => provider,
+      holding,
     });
     this.loop.sockets([4]);
     this.command({ type: "conference", conference: 1, loudest, feedbackSsrcs: { audio: 0xa0a0, video: 0xb0b0 } });

@@ -3,6 +3,7 @@
  */
 import type { BridgeConfig } from "../../config.ts";
 import type { MediaCommand, MediaEvent } from "../media-commands.ts";
+import type { HoldingOptions } from "./holding.ts";
 
 export interface WorkerOptions {
   /** Local addresses to bind, text form. */
@@ -14,6 +15,7 @@ export interface WorkerOptions {
   readonly onlyFrom: readonly string[] | undefined;
   /** Use UDP_SEGMENT where the kernel has it. */
   readonly segmenting: boolean;
+  readonly holding: HoldingOptions;
   /** Counter that wakes the worker; the same process, so the number is enough. */
   readonly wakeFd: number;
 }

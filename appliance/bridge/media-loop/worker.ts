@@ -35,6 +35,15 @@ declare const self: {
 const SOCKET_BUFFER_BYTES = 10 * 1024 * 1024;
 /** Receive calls on one socket before the others, commands and the tick get their turn. */
 const ROUNDS = 16;
+/** Time after which a turn ends, whatever still waits: commands and the tick are never further away. */
+const TURN_MS = 3;
+/** Packets out between two looks at the clock. */
+const CLOCK_EVERY = 128;
+/** Without a message the loop yields to the event loop so often: a yield costs as much as a packet. */
+const YIELD_MS = 50;
+/** The busy share that holding goes by is measured over so long, the one that is reported over the other. */
+const SHORT_WINDOW_MS = 100;
+const LOAD_WINDOW_MS = 1000;
 /** Random ports tried until one is free on all addresses. */
 const PORT_ATTEMPTS = 20;
 const MAX_SOCKETS = 30;
@@ -175,6 +184,7 @@ function start(options: WorkerOptions): void {
     emit: (event) => events.push(event),
     random: Math.random,
     provider: (profile) => choices[profile].provider,
+    holding: options.holding,
     onlyFrom: options.onlyFrom,
   });
   sender.drops = loop.state.drops;
@@ -201,34 +211,76 @@ function start(options: WorkerOptions): void {
 let busySince = performance.now();
 let busyMs = 0;
 let windowSince = busySince;
+let shortBusyMs = 0;
+let shortSince = busySince;
+/** Datagrams received and not worked through when the turn's time was up: slots `leftFrom` … `leftEnd` − 1, of a socket. */
+let leftFrom = 0;
+let leftEnd = 0;
+let leftSocket = 0;
 
+/** Rounds after a message in which nothing is waited for: so that it surely got in before the thread sleeps. */
+let settling = 0;
+
+/** Goes round until there is a message to let in, or YIELD_MS have passed; then the event loop has its turn. */
 function turn(): void {
-  if (stopping) return;
-  if (events.length > 0) self.postMessage({ type: "events", events: events.splice(0) });
+  const since = performance.now();
+  while (!stopping) {
+    if (events.length > 0) self.postMessage({ type: "events", events: events.splice(0) });
+    if (round()) {
+      settling = 2;
+      break;
+    }
+    if (settling > 0) {
+      settling -= 1;
+      break;
+    }
+    if (busySince - since >= YIELD_MS) break;
+  }
+  if (!stopping) setImmediate(turn);
+}
+
+/** Waits for something to do and does it; true: a message is there. */
+function round(): boolean {
   let now = performance.now();
   const busy = now - busySince;
   busyMs += busy;
-  if (busy > loop.longestTurnMs) loop.longestTurnMs = busy;
-  const wait = loop.nextTick === Number.POSITIVE_INFINITY ? -1 : Math.max(0, Math.ceil(loop.nextTick - now));
-  libc.poll(at(Layout.poll), sockets.length + 1, wait);
+  shortBusyMs += busy;
+  loop.turns.count(busy);
+  const due = loop.nextTick;
+  const wait = leftFrom < leftEnd || settling > 0 ? 0 : due === Number.POSITIVE_INFINITY ? -1 : Math.max(0, due - now);
+  if (wait < 0) libc.ppoll(at(Layout.poll), sockets.length + 1, null, null);
+  else {
+    const seconds = Math.floor(wait / 1000);
+    words[Layout.wait >> 2] = seconds;
+    words[(Layout.wait >> 2) + 2] = Math.ceil((wait - seconds * 1000) * 1e6);
+    libc.ppoll(at(Layout.poll), sockets.length + 1, at(Layout.wait), null);
+  }
   now = performance.now();
   busySince = now;
-  if (now - windowSince >= 1000) {
-    loop.load = Math.min(1, busyMs / (now - windowSince));
-    busyMs = 0;
-    windowSince = now;
-  }
-  if (halves[(Layout.poll + 6) >> 1] !== 0) drainEventFd(wakeFd); // the message itself comes after this turn
-  for (let index = 0; index < sockets.length; index++)
+  if (now - shortSince >= SHORT_WINDOW_MS) measureLoad(now);
+  const message = halves[(Layout.poll + 6) >> 1] !== 0;
+  if (message) drainEventFd(wakeFd); // the message itself comes after this turn
+  if (leftFrom < leftEnd) work(now, leftSocket);
+  for (let index = 0; index < sockets.length && leftFrom === leftEnd; index++)
     if (halves[(Layout.poll + (index + 1) * POLLFD_BYTES + 6) >> 1] !== 0 && (sockets[index] as UdpSocket).fd >= 0)
       receive(now, index);
   if (now >= loop.nextTick) loop.tick(now);
-  setImmediate(turn);
+  return message;
+}
+
+function measureLoad(now: number): void {
+  loop.busy(Math.min(1, shortBusyMs / (now - shortSince)));
+  shortBusyMs = 0;
+  shortSince = now;
+  if (now - windowSince < LOAD_WINDOW_MS) return;
+  loop.load = Math.min(1, busyMs / (now - windowSince));
+  busyMs = 0;
+  windowSince = now;
 }
 
 function receive(now: number, index: number): void {
   const { fd } = sockets[index] as UdpSocket;
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let each = 0; each < ROUNDS; each++) {
     for (let slot = 0; slot < RECEIVE_SLOTS; slot++) {
       const header = (Layout.receiveHeaders + slot * MMSGHDR_BYTES) >> 2;
       words[header + 2] = NAME_LENGTH;
@@ -236,21 +288,37 @@ function receive(now: number, index: number): void {
     }
     const count = libc.recvmmsg(fd, at(Layout.receiveHeaders), RECEIVE_SLOTS, MSG_DONTWAIT, null);
     if (count <= 0) return; // nothing there, or an ICMP error that belongs to an earlier datagram
-    for (let slot = 0; slot < count; slot++) {
-      const header = (Layout.receiveHeaders + slot * MMSGHDR_BYTES) >> 2;
-      if (((words[header + 12] as number) & MSG_TRUNC) !== 0) loop.state.drops.count(Drop.truncated);
-      else
-        loop.receive(
-          now,
-          index,
-          Layout.slots + slot * SLOT_BYTES,
-          words[header + 14] as number,
-          Layout.receiveAddresses + slot * ADDRESS_BYTES,
-        );
-    }
-    loop.endBatch(now);
-    if (count < RECEIVE_SLOTS) return;
+    leftFrom = 0;
+    leftEnd = count;
+    leftSocket = index;
+    work(now, index);
+    if (count < RECEIVE_SLOTS || leftFrom < leftEnd || performance.now() - now >= TURN_MS) return;
   }
+}
+
+/** Works through what was received, for as long as the turn has time: `now` is when it began. Looks at the clock after every so many packets that went out. */
+function work(now: number, index: number): void {
+  let sent = 0;
+  while (leftFrom < leftEnd) {
+    const slot = leftFrom;
+    leftFrom += 1;
+    const header = (Layout.receiveHeaders + slot * MMSGHDR_BYTES) >> 2;
+    if (((words[header + 12] as number) & MSG_TRUNC) !== 0) loop.state.drops.count(Drop.truncated);
+    else
+      loop.receive(
+        now,
+        index,
+        Layout.slots + slot * SLOT_BYTES,
+        words[header + 14] as number,
+        Layout.receiveAddresses + slot * ADDRESS_BYTES,
+      );
+    const out = loop.state.outbox.datagrams + loop.state.held.datagrams;
+    if (out < sent) sent = 0; // the outbox emptied itself on the way
+    if (out - sent < CLOCK_EVERY) continue;
+    sent = out;
+    if (performance.now() - now >= TURN_MS) break;
+  }
+  loop.endBatch(now);
 }
 
 function apply(commands: readonly MediaCommand[]): void {

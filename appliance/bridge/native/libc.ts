@@ -21,6 +21,11 @@ const library = dlopen("libc.so.6", {
     returns: FFIType.i32,
   },
   poll: { args: [FFIType.ptr, FFIType.u32, FFIType.i32], returns: FFIType.i32 },
+  /** Its timespec (two 64-bit words: seconds, nanoseconds) is only read; null: no limit. */
+  ppoll: {
+    args: [FFIType.ptr, FFIType.u32, FFIType.ptr, FFIType.ptr],
+    returns: FFIType.i32,
+  },
   recvmmsg: {
     args: [FFIType.i32, FFIType.ptr, FFIType.u32, FFIType.i32, FFIType.ptr],
     returns: FFIType.i32,

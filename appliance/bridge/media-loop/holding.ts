@@ -1,0 +1,44 @@
+/**
+ * How long video may wait for more of its kind to the same receiver. Longer runs cost the kernel less a packet (facts/data-plane.md), so a core that is short of time
+ * buys time with delay; one that has time never does. Audio, feedback and everything else never waits.
+ *
+ * The wait follows the busy share of the thread: nothing up to `fromLoad`, then more and more, `maxMs` at FULL_LOAD. Holding makes the load fall, and the load
+ * makes the holding fall: a straight line between them settles where both agree.
+ */
+
+/** Busy share at which the whole wait is allowed. */
+const FULL_LOAD = 0.95;
+/** Weight of the newest window in the smoothed load. */
+const NEWEST = 0.3;
+/** A wait shorter than this catches nothing. */
+const LEAST_MS = 0.2;
+
+export interface HoldingOptions {
+  /** 0: nothing is ever held. */
+  readonly maxMs: number;
+  /** Busy share of the thread, 0 … 1, above which holding begins. */
+  readonly fromLoad: number;
+}
+
+export const NO_HOLDING: HoldingOptions = { maxMs: 0, fromLoad: 1 };
+
+export class Holding {
+  readonly #maxMs: number;
+  readonly #fromLoad: number;
+  #load = 0;
+  /** What may wait now waits so long at most, ms; 0: nothing waits. */
+  ms = 0;
+
+  constructor({ maxMs, fromLoad }: HoldingOptions) {
+    this.#maxMs = maxMs;
+    this.#fromLoad = Math.min(fromLoad, FULL_LOAD - 0.05);
+  }
+
+  /** Busy share of the thread over a window that just ended, 0 … 1. */
+  heard(load: number): void {
+    this.#load += (Math.min(1, load) - this.#load) * NEWEST;
+    const share = Math.min(1, (this.#load - this.#fromLoad) / (FULL_LOAD - this.#fromLoad));
+    const ms = share * this.#maxMs;
+    this.ms = ms < LEAST_MS ? 0 : ms;
+  }
+}
