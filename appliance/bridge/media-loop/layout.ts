@@ -30,8 +30,8 @@ const placePages = (bytes: number): number => {
   return place(bytes);
 };
 
-/** SRTP contexts open at once: both directions of every endpoint, and some to measure with. */
-export const KERNEL_CONTEXTS = 2 * MAX_ENDPOINTS + 16;
+/** SRTP contexts open at once: both directions of every endpoint, and some to measure and to warm up with. */
+export const KERNEL_CONTEXTS = 2 * MAX_ENDPOINTS + 40;
 
 export const Layout = {
   slots: place(RECEIVE_SLOTS * SLOT_BYTES),
@@ -51,6 +51,19 @@ export const Layout = {
   log: place(LOG_BYTES),
   /** For the scalar SRTP kernel: a whole number of pages. */
   kernel: placePages(kernelRegionBytes(KERNEL_CONTEXTS)),
+} as const;
+
+/** Of packet history: little, its pages stay in use for good. */
+export const WARM_UP_LOG_BYTES = 256 * 1024;
+
+/** What the made-up meeting of warm-up.ts lives in, so that a real one can go on beside it. Pages that nobody touches cost nothing. */
+export const WarmUpLayout = {
+  slots: place(8 * SLOT_BYTES),
+  addresses: place(16 * ADDRESS_BYTES),
+  paths: place(PATHS_BYTES),
+  outbox: place(OUTBOX_BYTES),
+  held: place(OUTBOX_BYTES),
+  log: place(WARM_UP_LOG_BYTES),
 } as const;
 
 export const MEMORY_PAGES = Math.ceil(next / PAGE);

@@ -23,10 +23,20 @@ export interface MediaLoopOptions {
   readonly provider: (profile: SrtpProfile) => SrtpProvider;
   /** Addresses whose datagrams are taken; undefined: all. */
   readonly onlyFrom?: readonly string[] | undefined;
-  /** Bytes of packet history, a multiple of 8; absent: LOG_BYTES. The warm-up takes little, so that an idle box does not hold pages that nobody needs. */
+  /** Bytes of packet history, a multiple of 8; absent: LOG_BYTES. */
   readonly logBytes?: number;
+  /** Where in the memory its tables lie; absent: `Layout`. */
+  readonly places?: Places;
   /** Absent: nothing is held. */
   readonly holding?: HoldingOptions | undefined;
+}
+
+/** Offsets in the packet memory of what a loop needs for itself. */
+export interface Places {
+  readonly paths: number;
+  readonly outbox: number;
+  readonly held: number;
+  readonly log: number;
 }
 
 export class LoopState {
@@ -73,15 +83,16 @@ export class LoopState {
   constructor(options: MediaLoopOptions) {
     this.memory = options.memory;
     this.bytes = options.memory.bytes;
-    this.paths = new PathTable(this.bytes, Layout.paths);
+    const places: Places = options.places ?? Layout;
+    this.paths = new PathTable(this.bytes, places.paths);
     const drain = (outbox: Outbox): void => {
       this.messagesSent += outbox.runCount;
       options.drain(outbox);
     };
-    this.outbox = new Outbox(this.bytes, Layout.outbox, drain);
-    this.held = new Outbox(this.bytes, Layout.held, drain);
+    this.outbox = new Outbox(this.bytes, places.outbox, drain);
+    this.held = new Outbox(this.bytes, places.held, drain);
     this.holding = new Holding(options.holding ?? NO_HOLDING);
-    this.log = new PacketLog(this.bytes, Layout.log, options.logBytes ?? LOG_BYTES);
+    this.log = new PacketLog(this.bytes, places.log, options.logBytes ?? LOG_BYTES);
     this.emit = options.emit;
     this.random = options.random;
     this.provider = options.provider;

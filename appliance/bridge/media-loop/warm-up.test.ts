@@ -2,12 +2,20 @@ import { expect, test } from "bun:test";
 import { nodeProvider } from "../transport/srtp-node.ts";
 import { MEMORY_PAGES } from "./layout.ts";
 import { makeMemory } from "./test-bed.ts";
-import { warmUp } from "./warm-up.ts";
+import { ROUND_MS, WarmUp } from "./warm-up.ts";
 
-test("forwards made-up packets until its time is up", () => {
+test("goes through every stage of a plain meeting, and nothing of it is refused", () => {
   const memory = makeMemory(MEMORY_PAGES);
-  let clock = 0;
-  const sent = warmUp(memory, nodeProvider(memory), "AES128_CM_HMAC_SHA1_80", 10, () => clock++);
-  // Nine rounds of six people: three of the microphones heard by five, and fifteen cameras watched with four packets each, from their key frames on.
-  expect(sent).toBeGreaterThan(9 * (15 + 60) - 1);
+  const warming = new WarmUp(memory, nodeProvider(memory), "AES128_CM_HMAC_SHA1_80", 0);
+  for (let round = 0; round < 120; round++) warming.round(ROUND_MS);
+  const { state } = warming;
+  // Three of the microphones heard by five, and fifteen cameras watched with four packets each, from their key frames on.
+  expect(state.packetsSent).toBeGreaterThan(119 * (15 + 60) * 0.98);
+  expect(state.nacksSent).toBeGreaterThan(10);
+  expect(state.nacksReceived).toBeGreaterThan(10);
+  expect(state.retransmissions).toBeGreaterThan(15);
+  const unexpected = Object.entries(state.drops.record()).filter(([reason]) => !["not-loudest"].includes(reason));
+  expect(unexpected).toEqual([]);
+  warming.close();
+  expect(state.endpointCount).toBe(0);
 });

@@ -1,25 +1,40 @@
 /**
- * Tests only: runs the whole packet path on made-up packets, for the canaries of allocation.test.ts. (At start it would spare a first meeting the compiler, but
- * what the compiler keeps costs an idle box ten megabytes, more than its budget leaves: design.md 7.)
+ * Runs the whole packet path on made-up packets: at the first endpoint of a process, so that its meeting does not pay the interpreter and the compiler with its
+ * own packets, and in the canaries of allocation.test.ts. Not on an idle box: what the compiler keeps is ten megabytes of its memory (design.md 7).
+ *
+ * Six people who send audio and video, lose a packet now and then and have it repeated, report, ask again for what they say they lost, and get all of it from the
+ * loop: every stage of a plain meeting.
  */
 import type { MediaCommand, PayloadTypeEntry, SrtpMaster, SrtpProfile } from "../media-commands.ts";
+import { writeNack } from "../rtcp/nack.ts";
+import {
+  beginReceiverReport,
+  ReportBlock,
+  SenderReport,
+  writeReportBlock,
+  writeSenderReport,
+} from "../rtcp/reports.ts";
 import { write16, write24 } from "../rtp/bytes.ts";
 import { writeHeader } from "../rtp/header.ts";
 import { createSrtpContext, type PacketMemory, type SrtpContext, type SrtpProvider } from "../transport/srtp.ts";
 import { SRTP_PROFILE_SIZES } from "../transport/srtp-keys.ts";
 import { writeAddress } from "./addresses.ts";
-import { Layout, RECEIVE_SLOTS, SLOT_BYTES } from "./layout.ts";
+import { SLOT_BYTES, WARM_UP_LOG_BYTES, WarmUpLayout } from "./layout.ts";
 import { MediaLoop } from "./media-loop.ts";
 import { ADDRESS_BYTES } from "./outbox.ts";
 
-/** Of packet history: little, its pages stay in use for good. */
-const LOG_BYTES = 256 * 1024;
 /** Time between two rounds, as the loop sees it. */
 export const ROUND_MS = 20;
 const PEOPLE = 6;
 const FRAME_PACKETS = 4;
 const AUDIO = 111;
 const VIDEO = 100;
+const RTX = 96;
+/** Every so many video packets of a person one stays away and comes as a repetition a frame later. */
+const LOSS_EVERY = 89;
+const REPORT_ROUNDS = 25;
+/** Where the loop begins numbering, with the `random` that it is given below. */
+const FIRST_SEQUENCE = 16_384;
 const VIDEO_BYTES = 1100;
 const AUDIO_BYTES = 80;
 const AUDIO_LEVEL_ID = 1;
@@ -37,14 +52,16 @@ const type = (payloadType: number, kind: "audio" | "video", codec: "opus" | "vp8
   fir: false,
   transportCc: true,
 });
+const rtx: PayloadTypeEntry = { ...type(RTX, "video", "vp8"), codec: "rtx", apt: VIDEO, nack: false, pli: false };
 
 const master = (profile: SrtpProfile, fill: number): SrtpMaster => ({
   key: new Uint8Array(SRTP_PROFILE_SIZES[profile].key).fill(fill),
   salt: new Uint8Array(SRTP_PROFILE_SIZES[profile].salt).fill(fill),
 });
 
-const audioSsrc = (person: number): number => 10 + person * 2;
-const videoSsrc = (person: number): number => 11 + person * 2;
+const audioSsrc = (person: number): number => 10 + person * 4;
+const videoSsrc = (person: number): number => 11 + person * 4;
+const rtxSsrc = (person: number): number => 12 + person * 4;
 
 function commands(person: number, profile: SrtpProfile): MediaCommand[] {
   const others = Array.from({ length: PEOPLE }, (_, index) => index).filter((index) => index !== person);
@@ -53,7 +70,7 @@ function commands(person: number, profile: SrtpProfile): MediaCommand[] {
     {
       type: "payload-types",
       endpoint: person,
-      payloadTypes: [type(AUDIO, "audio", "opus"), type(VIDEO, "video", "vp8")],
+      payloadTypes: [type(AUDIO, "audio", "opus"), type(VIDEO, "video", "vp8"), rtx],
       extensions: EXTENSIONS,
       allowMixed: true,
     },
@@ -62,7 +79,12 @@ function commands(person: number, profile: SrtpProfile): MediaCommand[] {
       endpoint: person,
       sources: [
         { source: person * 2, name: "a", kind: "audio", encodings: [{ ssrc: audioSsrc(person), rtxSsrc: 0 }] },
-        { source: person * 2 + 1, name: "v", kind: "video", encodings: [{ ssrc: videoSsrc(person), rtxSsrc: 0 }] },
+        {
+          source: person * 2 + 1,
+          name: "v",
+          kind: "video",
+          encodings: [{ ssrc: videoSsrc(person), rtxSsrc: rtxSsrc(person) }],
+        },
       ],
     },
     { type: "select-path", endpoint: person, path: { socket: 0, address: "127.0.0.1", port: 1000 + person } },
@@ -78,19 +100,30 @@ function commands(person: number, profile: SrtpProfile): MediaCommand[] {
       receiver: person,
       targets: others
         .filter((other) => other < person)
-        .map((other) => ({ source: other * 2 + 1, layer: 7, ssrc: videoSsrc(other), rtxSsrc: 0 })),
+        // Half of them take repetitions on a stream of their own, the others as they were.
+        .map((other) => ({
+          source: other * 2 + 1,
+          layer: 7,
+          ssrc: videoSsrc(other),
+          rtxSsrc: other % 2 === 0 ? rtxSsrc(other) : 0,
+        })),
     },
   ];
 }
 
-/** One person's sending side. */
+/** One person's sending side. What is written stands at `at`; each answers its protected length, 0 for a packet that stays away. */
 class Speaker {
   readonly #bytes: Uint8Array;
   readonly #context: SrtpContext;
   readonly #person: number;
+  readonly #report = new SenderReport();
+  readonly #block = new ReportBlock();
+  readonly #sequences = new Uint16Array(2);
   #audio = 0;
   #video = 0;
   #frames = 0;
+  #transport = 0;
+  #repetitions = 0;
 
   constructor(memory: PacketMemory, provider: SrtpProvider, profile: SrtpProfile, person: number) {
     this.#bytes = memory.bytes;
@@ -101,7 +134,17 @@ class Speaker {
   audio(at: number): number {
     this.#audio += 1;
     const bytes = this.#bytes;
-    writeHeader(bytes, at, false, true, false, AUDIO, this.#audio & 0xffff, this.#audio * 960, audioSsrc(this.#person));
+    writeHeader(
+      bytes,
+      at,
+      false,
+      true,
+      false,
+      AUDIO,
+      this.#audio & 0xffff,
+      (this.#audio * 960) >>> 0,
+      audioSsrc(this.#person),
+    );
     write16(bytes, at + 12, 0xbede);
     write16(bytes, at + 14, 1);
     bytes[at + 16] = AUDIO_LEVEL_ID << 4;
@@ -114,52 +157,99 @@ class Speaker {
   video(at: number, index: number): number {
     if (index === 0) this.#frames += 1;
     this.#video += 1;
+    if (this.#lost(this.#video)) return 0;
+    const marker = index === FRAME_PACKETS - 1;
     const bytes = this.#bytes;
-    const last = index === FRAME_PACKETS - 1;
-    writeHeader(
-      bytes,
-      at,
-      false,
-      true,
-      last,
-      VIDEO,
-      this.#video & 0xffff,
-      (this.#frames * 3000) >>> 0,
-      videoSsrc(this.#person),
-    );
-    write16(bytes, at + 12, 0xbede);
-    write16(bytes, at + 14, 1);
-    bytes[at + 16] = (TRANSPORT_CC_ID << 4) | 1;
-    write24(bytes, at + 17, (this.#video & 0xffff) << 8);
-    bytes[at + 20] = 0x80 | (index === 0 ? 0x10 : 0);
-    bytes[at + 21] = 0xe0;
-    write16(bytes, at + 22, 0x8000 | (this.#frames & 0x7fff));
-    bytes[at + 24] = this.#frames;
-    bytes[at + 25] = 0;
-    bytes[at + 26] = this.#frames % 64 === 1 ? 0 : 1;
+    this.#header(at, marker, VIDEO, this.#video & 0xffff, videoSsrc(this.#person));
+    this.#descriptor(at + 20, index === 0);
+    // The frame tag: its first bit says that it is no key frame.
+    bytes[at + 26] = this.#frames === 1 ? 0 : 1;
     return this.#context.protectRtp(at, 20, at + 20, VIDEO_BYTES + (index > 1 ? 1 : 0));
+  }
+
+  /** The packet of a frame ago, if it stayed away. */
+  repetition(at: number): number {
+    const lost = this.#video - FRAME_PACKETS;
+    if (lost < 2 || !this.#lost(lost)) return 0;
+    this.#repetitions += 1;
+    this.#header(at, false, RTX, this.#repetitions & 0xffff, rtxSsrc(this.#person));
+    write16(this.#bytes, at + 20, lost);
+    this.#descriptor(at + 22, false);
+    this.#bytes[at + 28] = 1;
+    return this.#context.protectRtp(at, 20, at + 20, VIDEO_BYTES + 2);
+  }
+
+  /** A sender report with a block about another's video, and a NACK for two packets of it. */
+  report(at: number, about: number, sentByThem: number): number {
+    const bytes = this.#bytes;
+    const report = this.#report;
+    report.ssrc = videoSsrc(this.#person);
+    report.ntpSeconds = (report.ntpSeconds + 1) >>> 0;
+    report.rtpTimestamp = (this.#frames * 3000) >>> 0;
+    report.packets = this.#video;
+    let length = writeSenderReport(bytes, at, report);
+    const block = this.#block;
+    block.ssrc = videoSsrc(about);
+    block.extendedHighest = FIRST_SEQUENCE + sentByThem;
+    beginReceiverReport(bytes, at + length, 1, videoSsrc(this.#person));
+    writeReportBlock(bytes, at + length + 8, block);
+    length += 32;
+    this.#sequences[0] = FIRST_SEQUENCE + sentByThem - 7;
+    this.#sequences[1] = FIRST_SEQUENCE + sentByThem - 5;
+    length += writeNack(bytes, at + length, 64, videoSsrc(this.#person), videoSsrc(about), this.#sequences, 2);
+    return this.#context.protectRtcp(at, length);
+  }
+
+  get videoSent(): number {
+    return this.#video;
   }
 
   close(): void {
     this.#context.close();
   }
+
+  #lost(video: number): boolean {
+    return video > FRAME_PACKETS && video % LOSS_EVERY === this.#person;
+  }
+
+  #header(at: number, marker: boolean, payloadType: number, sequence: number, ssrc: number): void {
+    const bytes = this.#bytes;
+    this.#transport += 1;
+    writeHeader(bytes, at, false, true, marker, payloadType, sequence, (this.#frames * 3000) >>> 0, ssrc);
+    write16(bytes, at + 12, 0xbede);
+    write16(bytes, at + 14, 1);
+    bytes[at + 16] = (TRANSPORT_CC_ID << 4) | 1;
+    write24(bytes, at + 17, (this.#transport & 0xffff) << 8);
+  }
+
+  /** VP8's payload descriptor with picture id, TL0PICIDX and temporal layer 0: six bytes. */
+  #descriptor(at: number, start: boolean): void {
+    const bytes = this.#bytes;
+    bytes[at] = 0x80 | (start ? 0x10 : 0);
+    bytes[at + 1] = 0xe0;
+    write16(bytes, at + 2, 0x8000 | (this.#frames & 0x7fff));
+    bytes[at + 4] = this.#frames;
+    bytes[at + 5] = 0;
+  }
 }
 
-/** A made-up meeting, kept so that it can be gone on with. Nothing of it may be alive once a real endpoint is: it uses the loop's own memory. */
+/** A made-up meeting, kept so that it can be gone on with. It has memory of its own: the real loop may be at work beside it. */
 export class WarmUp {
   readonly #loop: MediaLoop;
   readonly #speakers: readonly Speaker[];
   readonly #bytes: Uint8Array;
   #now: number;
+  #rounds = 0;
 
   constructor(memory: PacketMemory, provider: SrtpProvider, profile: SrtpProfile, nowMs: number) {
     this.#loop = new MediaLoop({
       memory,
       drain: () => {},
       emit: () => {},
-      random: () => 0.5,
+      random: () => FIRST_SEQUENCE / 32_768,
       provider: () => provider,
-      logBytes: LOG_BYTES,
+      places: WarmUpLayout,
+      logBytes: WARM_UP_LOG_BYTES,
     });
     this.#loop.sockets([4]);
     this.#now = nowMs;
@@ -169,6 +259,8 @@ export class WarmUp {
     ]);
     this.#speakers = Array.from({ length: PEOPLE }, (_, person) => new Speaker(memory, provider, profile, person));
     this.#bytes = memory.bytes;
+    for (let person = 0; person < PEOPLE; person++)
+      writeAddress(this.#bytes, WarmUpLayout.addresses + person * ADDRESS_BYTES, 4, "127.0.0.1", 1000 + person);
   }
 
   /** Packets that went out so far. */
@@ -176,28 +268,41 @@ export class WarmUp {
     return this.#loop.state.packetsSent;
   }
 
+  /** The loop's own counters. */
+  get state(): MediaLoop["state"] {
+    return this.#loop.state;
+  }
+
   /** Forwards until the budget is spent. `clock`: ms with a fraction; `roundMs`: time that the loop sees pass in each round. */
   run(budgetMs: number, clock: () => number, roundMs: number): void {
-    const loop = this.#loop;
     const begin = clock();
-    // Written again each time: between two slices the real loop receives into the same places.
-    for (let person = 0; person < PEOPLE; person++)
-      writeAddress(this.#bytes, Layout.receiveAddresses + person * ADDRESS_BYTES, 4, "127.0.0.1", 1000 + person);
-    // Time as the loop sees it runs as in a meeting, whatever the clock says.
-    while (clock() - begin < budgetMs) {
-      this.#now += roundMs;
-      for (let person = 0; person < PEOPLE; person++) {
-        const speaker = this.#speakers[person] as Speaker;
-        const from = Layout.receiveAddresses + person * ADDRESS_BYTES;
-        for (let packet = 0; packet <= FRAME_PACKETS; packet++) {
-          const at = Layout.slots + ((person * 8 + packet) % RECEIVE_SLOTS) * SLOT_BYTES;
-          const length = packet === FRAME_PACKETS ? speaker.audio(at) : speaker.video(at, packet);
-          loop.receive(this.#now, 0, at, length, from);
-        }
-        loop.endBatch(this.#now);
+    while (clock() - begin < budgetMs) this.round(roundMs);
+  }
+
+  /** A frame and a sound of everybody. Time as the loop sees it runs as in a meeting, whatever the clock says. */
+  round(roundMs: number): void {
+    const loop = this.#loop;
+    this.#now += roundMs;
+    this.#rounds += 1;
+    for (let person = 0; person < PEOPLE; person++) {
+      const speaker = this.#speakers[person] as Speaker;
+      const from = WarmUpLayout.addresses + person * ADDRESS_BYTES;
+      for (let packet = 0; packet <= FRAME_PACKETS; packet++) {
+        const at = WarmUpLayout.slots + packet * SLOT_BYTES;
+        const length = packet === FRAME_PACKETS ? speaker.audio(at) : speaker.video(at, packet);
+        if (length > 0) loop.receive(this.#now, 0, at, length, from);
+        const again = packet === FRAME_PACKETS ? 0 : speaker.repetition(at);
+        if (again > 0) loop.receive(this.#now, 0, at, again, from);
       }
-      if (this.#now >= loop.nextTick) loop.tick(this.#now);
+      if ((this.#rounds + person) % REPORT_ROUNDS === 0 && this.#rounds > REPORT_ROUNDS) {
+        const other = (person + PEOPLE - 1) % PEOPLE;
+        const at = WarmUpLayout.slots;
+        const length = speaker.report(at, other, (this.#speakers[other] as Speaker).videoSent);
+        loop.receive(this.#now, 0, at, length, from);
+      }
+      loop.endBatch(this.#now);
     }
+    if (this.#now >= loop.nextTick) loop.tick(this.#now);
   }
 
   close(): void {

@@ -24,6 +24,7 @@ import { Drop } from "./drop-reason.ts";
 import { KERNEL_CONTEXTS, Layout, MAX_DATAGRAM, MEMORY_PAGES, RECEIVE_SLOTS, SLOT_BYTES } from "./layout.ts";
 import { MediaLoop } from "./media-loop.ts";
 import { ADDRESS_BYTES } from "./outbox.ts";
+import { ROUND_MS, WarmUp } from "./warm-up.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "./worker-messages.ts";
 
 declare const self: {
@@ -48,6 +49,10 @@ const LOAD_WINDOW_MS = 1000;
 const PORT_ATTEMPTS = 20;
 const MAX_SOCKETS = 30;
 const NAME_LENGTH = 28;
+/** The made-up meeting at the first endpoint: in slices between two looks for something real, until so many packets went out or so much time was spent. */
+const WARM_SLICE_MS = 2;
+const WARM_PACKETS = 120_000;
+const WARM_MOST_MS = 3000;
 
 /** Never grown, reachable for good: its address is in the hands of the kernel and the ciphers. */
 const fixed = { memory: new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES }) };
@@ -67,6 +72,10 @@ let wakeFd = -1;
 let loop: MediaLoop;
 let sender: DatagramSender;
 let stopping = false;
+/** What the first endpoint begins; undefined once it has begun. */
+let warm: (() => WarmUp) | undefined;
+let warming: WarmUp | undefined;
+let warmedMs = 0;
 
 function pointer(word: number, offset: number): void {
   words[word] = (base + offset) % 4_294_967_296;
@@ -188,6 +197,11 @@ function start(options: WorkerOptions): void {
     onlyFrom: options.onlyFrom,
   });
   sender.drops = loop.state.drops;
+  warm = () => {
+    const gcm = choices.AEAD_AES_128_GCM.microsPerPacket <= choices.AES128_CM_HMAC_SHA1_80.microsPerPacket;
+    const profile = gcm ? "AEAD_AES_128_GCM" : "AES128_CM_HMAC_SHA1_80"; // the one that DTLS prefers
+    return new WarmUp(memory, choices[profile].provider, profile, performance.now());
+  };
   loop.sockets(families);
   prepareReceiving();
   events.push({
@@ -247,7 +261,12 @@ function round(): boolean {
   shortBusyMs += busy;
   loop.turns.count(busy);
   const due = loop.nextTick;
-  const wait = leftFrom < leftEnd || settling > 0 ? 0 : due === Number.POSITIVE_INFINITY ? -1 : Math.max(0, due - now);
+  const wait =
+    leftFrom < leftEnd || settling > 0 || warming !== undefined
+      ? 0
+      : due === Number.POSITIVE_INFINITY
+        ? -1
+        : Math.max(0, due - now);
   if (wait < 0) libc.ppoll(at(Layout.poll), sockets.length + 1, null, null);
   else {
     const seconds = Math.floor(wait / 1000);
@@ -255,6 +274,7 @@ function round(): boolean {
     words[(Layout.wait >> 2) + 2] = Math.ceil((wait - seconds * 1000) * 1e6);
     libc.ppoll(at(Layout.poll), sockets.length + 1, at(Layout.wait), null);
   }
+  if (warming !== undefined && halves[(Layout.poll + 6) >> 1] === 0) goOnWarming(warming);
   now = performance.now();
   busySince = now;
   if (now - shortSince >= SHORT_WINDOW_MS) measureLoad(now);
@@ -266,6 +286,16 @@ function round(): boolean {
       receive(now, index);
   if (now >= loop.nextTick) loop.tick(now);
   return message;
+}
+
+/** One slice; it is not time that the loop was busy. Keeps what comes waiting for a slice at most. */
+function goOnWarming(meeting: WarmUp): void {
+  const begin = performance.now();
+  meeting.run(WARM_SLICE_MS, () => performance.now(), ROUND_MS);
+  warmedMs += performance.now() - begin;
+  if (meeting.sent < WARM_PACKETS && warmedMs < WARM_MOST_MS) return;
+  meeting.close();
+  warming = undefined;
 }
 
 function measureLoad(now: number): void {
@@ -325,6 +355,10 @@ function apply(commands: readonly MediaCommand[]): void {
   loop.apply(performance.now(), commands);
   loop.flush();
   for (const command of commands) {
+    if (command.type === "add-endpoint" && warm !== undefined) {
+      warming = warm();
+      warm = undefined;
+    }
     if (command.type === "open-port") openPort();
     else if (command.type === "close-port") closePort(command.first);
   }
