@@ -51,6 +51,7 @@ const MAX_SOCKETS = 30;
 const NAME_LENGTH = 28;
 /** The made-up meeting at the first endpoint: in slices between two looks for something real, until so many packets went out or so much time was spent. */
 const WARM_SLICE_MS = 2;
+const WARM_REST_MS = 2;
 const WARM_PACKETS = 120_000;
 const WARM_MOST_MS = 3000;
 
@@ -219,6 +220,7 @@ function start(options: WorkerOptions): void {
     },
     receiveBufferBytes: Math.min(...sockets.map((socket) => socket.receiveBufferBytes)),
   });
+  busySince = performance.now();
   turn();
 }
 
@@ -261,12 +263,10 @@ function round(): boolean {
   shortBusyMs += busy;
   loop.turns.count(busy);
   const due = loop.nextTick;
-  const wait =
-    leftFrom < leftEnd || settling > 0 || warming !== undefined
-      ? 0
-      : due === Number.POSITIVE_INFINITY
-        ? -1
-        : Math.max(0, due - now);
+  let wait = due === Number.POSITIVE_INFINITY ? -1 : Math.max(0, due - now);
+  if (leftFrom < leftEnd || settling > 0) wait = 0;
+  // Between two slices the compiler's threads get the core, should it be the only one.
+  else if (warming !== undefined) wait = wait < 0 ? WARM_REST_MS : Math.min(wait, WARM_REST_MS);
   if (wait < 0) libc.ppoll(at(Layout.poll), sockets.length + 1, null, null);
   else {
     const seconds = Math.floor(wait / 1000);
