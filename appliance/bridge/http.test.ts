@@ -93,7 +93,9 @@ test("http-jvb-in-call: colibri2 as JSON and its neighbours", async () => {
     const [own, theirs] = [JSON.parse(body), JSON.parse(response)] as [unknown, unknown];
     if (path === "/colibri/stats") {
       const names = Object.keys(theirs as object);
-      expect(Object.keys(own as object).filter((name) => name !== "relay_id" && !name.startsWith("parley_"))).toEqual(names);
+      expect(Object.keys(own as object).filter((name) => name !== "relay_id" && !name.startsWith("parley_"))).toEqual(
+        names,
+      );
     } else if (path.endsWith("/dominant-speaker-identification")) {
       // The original keeps an endpoint that it refused for its SCTP (bridge.md 1.6); ours never has it.
       const without = JSON.parse(response.replaceAll(',"aabbcce1"', "")) as unknown;

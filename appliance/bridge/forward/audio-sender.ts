@@ -37,7 +37,8 @@ export class AudioSender {
       this.#begun = true;
       this.#map.begin(packet.extendedSequence, this.stream.nextSequence);
       if (this.stream.started)
-        this.#timestampOffset = continuedTimestamp(this.stream, nowMs, clockRate, clockRate / 50) - packet.timestamp;
+        this.#timestampOffset =
+          (continuedTimestamp(this.stream, nowMs, clockRate, clockRate / 50) - packet.timestamp) | 0;
     }
     const sequence = this.#map.map(packet.extendedSequence);
     if (sequence < 0) return false;

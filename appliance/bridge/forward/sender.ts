@@ -42,7 +42,7 @@ export class OutgoingStream {
   constructor(kind: "audio" | "video", ssrc: number, firstSequence: number) {
     this.kind = kind;
     this.ssrc = ssrc;
-    this.first = FIRST_CYCLE + firstSequence;
+    this.first = (FIRST_CYCLE + firstSequence) | 0;
     this.highest = this.first - 1;
   }
 

@@ -58,6 +58,7 @@ export class DatagramSender {
   }
 
   readonly drain = (outbox: Outbox): void => {
+    if (outbox.silent) return;
     let sockets = 0;
     for (let run = 0; run < outbox.runCount; run++) sockets |= 1 << (outbox.runSocket[run] as number);
     for (let socket = 0; sockets !== 0; socket++, sockets >>>= 1) if ((sockets & 1) !== 0) this.#socket(outbox, socket);

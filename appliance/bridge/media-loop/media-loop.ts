@@ -28,6 +28,8 @@ export type { MediaLoopOptions } from "./state.ts";
 
 /** While media flows; NACK repeats, feedback and budgets hang on it. */
 const TICK_MS = 20;
+/** A tick may come so much later when nothing else wakes the thread. */
+const TICK_SLACK_MS = 10;
 /** Nothing came lately: levels, activity and reports have time. */
 const RESTING_TICK_MS = 500;
 const RESTING_AFTER_MS = 1000;
@@ -87,6 +89,20 @@ export class MediaLoop {
   get nextTick(): number {
     const { held, heldSince, holding } = this.state;
     return held.runCount === 0 ? this.#nextTick : Math.min(this.#nextTick, heldSince + holding.ms);
+  }
+
+  /**
+   * When a thread that sleeps has to wake: a tick can wait a little for a packet to bring the thread round, because each wake-up costs as much as a few packets.
+   */
+  get wakeAt(): number {
+    const { held, heldSince, holding } = this.state;
+    const tickAt = this.#nextTick + TICK_SLACK_MS;
+    return held.runCount === 0 ? tickAt : Math.min(tickAt, heldSince + holding.ms);
+  }
+
+  /** Whether packets of a meeting came lately. */
+  mediaFlows(nowMs: number): boolean {
+    return nowMs - this.#lastMediaAt < RESTING_AFTER_MS;
   }
 
   /** Busy share of the thread in a window that just ended: decides about holding. */
@@ -184,7 +200,7 @@ export class MediaLoop {
     if (nowMs - this.#levelsAt >= LEVELS_MS) this.#levels(nowMs);
     if (second) this.#second(nowMs);
     this.flush(state.outbox);
-    const resting = nowMs - this.#lastMediaAt > RESTING_AFTER_MS;
+    const resting = !this.mediaFlows(nowMs);
     this.#nextTick =
       state.endpointCount === 0 ? Number.POSITIVE_INFINITY : nowMs + (resting ? RESTING_TICK_MS : TICK_MS);
   }
@@ -224,7 +240,7 @@ export class MediaLoop {
       retransmissions: state.retransmissions,
       unmatchedFeedback: state.unmatchedFeedback,
       spuriousRembEndpoints: state.spuriousRembEndpoints,
-      messagesSent: state.messagesSent,
+      messagesSent: state.outbox.messages + state.held.messages,
       batches: state.batches,
       packetsHeld: state.packetsHeld,
       holdMs: state.holding.ms,

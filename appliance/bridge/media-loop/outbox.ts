@@ -48,16 +48,21 @@ export class Outbox {
   runCount = 0;
   datagrams = 0;
   bytesOut = 0;
+  /** Runs drained so far. */
+  messages = 0;
 
   readonly #start: number;
   readonly #loose: number;
   readonly #drain: (outbox: Outbox) => void;
+  /** Its datagrams go nowhere: a made-up meeting's. */
+  readonly silent: boolean;
   #epoch = 0;
   #chunks = 0;
   #looseUsed = 0;
 
   /** `start`: OUTBOX_BYTES of `bytes` from here on are the outbox's. `drain` sends all runs; it may not call back. */
-  constructor(bytes: Uint8Array, start: number, drain: (outbox: Outbox) => void) {
+  constructor(bytes: Uint8Array, start: number, drain: (outbox: Outbox) => void, silent = false) {
+    this.silent = silent;
     this.bytes = bytes;
     this.#start = start;
     this.#loose = start + CHUNKS * CHUNK_BYTES;
@@ -131,7 +136,10 @@ export class Outbox {
 
   /** Sends everything; all reservations end. */
   drain(): void {
-    if (this.runCount > 0) this.#drain(this);
+    if (this.runCount > 0) {
+      this.messages += this.runCount;
+      this.#drain(this);
+    }
     this.runCount = 0;
     this.#chunks = 0;
     this.#looseUsed = 0;

@@ -25,6 +25,8 @@ export interface MediaLoopOptions {
   readonly onlyFrom?: readonly string[] | undefined;
   /** Bytes of packet history, a multiple of 8; absent: LOG_BYTES. */
   readonly logBytes?: number;
+  /** Its outboxes are silent (outbox.ts). */
+  readonly silent?: boolean;
   /** Where in the memory its tables lie; absent: `Layout`. */
   readonly places?: Places;
   /** Absent: nothing is held. */
@@ -63,8 +65,6 @@ export class LoopState {
   /** Endpoints that got something in this batch; looked after when it ends. */
   readonly touched: Endpoint[] = [];
 
-  /** Messages that the kernel was given: runs. */
-  messagesSent = 0;
   /** Batches of datagrams that came in, with at least one each. */
   batches = 0;
   packetsHeld = 0;
@@ -85,12 +85,8 @@ export class LoopState {
     this.bytes = options.memory.bytes;
     const places: Places = options.places ?? Layout;
     this.paths = new PathTable(this.bytes, places.paths);
-    const drain = (outbox: Outbox): void => {
-      this.messagesSent += outbox.runCount;
-      options.drain(outbox);
-    };
-    this.outbox = new Outbox(this.bytes, places.outbox, drain);
-    this.held = new Outbox(this.bytes, places.held, drain);
+    this.outbox = new Outbox(this.bytes, places.outbox, options.drain, options.silent);
+    this.held = new Outbox(this.bytes, places.held, options.drain, options.silent);
     this.holding = new Holding(options.holding ?? NO_HOLDING);
     this.log = new PacketLog(this.bytes, places.log, options.logBytes ?? LOG_BYTES);
     this.emit = options.emit;

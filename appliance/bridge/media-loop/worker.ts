@@ -51,8 +51,10 @@ const MAX_SOCKETS = 30;
 const NAME_LENGTH = 28;
 /** The made-up meeting at the first endpoint: in slices between two looks for something real, until so many packets went out or so much time was spent. */
 const WARM_SLICE_MS = 2;
-const WARM_REST_MS = 2;
-const WARM_PACKETS = 120_000;
+/** Between two slices the compiler's threads get the core, should it be the only one: the longer rest while real media flows. */
+const WARM_REST_MS = 0.5;
+const WARM_REST_BESIDE_MEDIA_MS = 4;
+const WARM_PACKETS = 400_000;
 const WARM_MOST_MS = 3000;
 
 /** Never grown, reachable for good: its address is in the hands of the kernel and the ciphers. */
@@ -201,7 +203,7 @@ function start(options: WorkerOptions): void {
   warm = () => {
     const gcm = choices.AEAD_AES_128_GCM.microsPerPacket <= choices.AES128_CM_HMAC_SHA1_80.microsPerPacket;
     const profile = gcm ? "AEAD_AES_128_GCM" : "AES128_CM_HMAC_SHA1_80"; // the one that DTLS prefers
-    return new WarmUp(memory, choices[profile].provider, profile, performance.now());
+    return new WarmUp(memory, choices[profile].provider, profile, performance.now(), sender.drain);
   };
   loop.sockets(families);
   prepareReceiving();
@@ -262,11 +264,13 @@ function round(): boolean {
   busyMs += busy;
   shortBusyMs += busy;
   loop.turns.count(busy);
-  const due = loop.nextTick;
+  const due = loop.wakeAt;
   let wait = due === Number.POSITIVE_INFINITY ? -1 : Math.max(0, due - now);
   if (leftFrom < leftEnd || settling > 0) wait = 0;
-  // Between two slices the compiler's threads get the core, should it be the only one.
-  else if (warming !== undefined) wait = wait < 0 ? WARM_REST_MS : Math.min(wait, WARM_REST_MS);
+  else if (warming !== undefined) {
+    const rest = loop.mediaFlows(now) ? WARM_REST_BESIDE_MEDIA_MS : WARM_REST_MS;
+    wait = wait < 0 ? rest : Math.min(wait, rest);
+  }
   if (wait < 0) libc.ppoll(at(Layout.poll), sockets.length + 1, null, null);
   else {
     const seconds = Math.floor(wait / 1000);

@@ -10,7 +10,7 @@ export const MAX_GAP = 100;
 export const MAX_MISSING = 256;
 
 export class Missing {
-  readonly #number = new Float64Array(MAX_MISSING);
+  readonly #number = new Int32Array(MAX_MISSING);
   readonly #tries = new Uint8Array(MAX_MISSING);
   readonly #due = new Float64Array(MAX_MISSING);
   #count = 0;
