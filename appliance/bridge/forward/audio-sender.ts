@@ -31,6 +31,11 @@ export class AudioSender {
     this.#begun = false;
   }
 
+  /** Reads what the next packet will need (media-loop/ahead.ts); the number means nothing. */
+  ahead(): number {
+    return (this.#timestampOffset + this.#map.ahead() + this.stream.ahead()) | 0;
+  }
+
   /** False: the packet is not forwarded (its number lies where nothing can be placed). */
   accept(nowMs: number, packet: RtpPacket, clockRate: number, rewrite: Rewrite): boolean {
     if (!this.#begun) {

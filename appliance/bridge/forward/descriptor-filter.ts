@@ -28,6 +28,10 @@ export class DescriptorFilter implements LayerFilter {
     this.#temporal = temporal;
   }
 
+  ahead(): number {
+    return this.#decisions.ahead();
+  }
+
   begin(packet: RtpPacket, last: LastSent): void {
     this.#decisions.clear();
     const structure = packet.dependencies;

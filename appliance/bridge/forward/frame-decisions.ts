@@ -31,6 +31,11 @@ export class FrameDecisions {
     return -1;
   }
 
+  /** Reads what the next packet will need (media-loop/ahead.ts); the number means nothing. */
+  ahead(): number {
+    return this.#second;
+  }
+
   /** Remembers a decision with two numbers of the filter's own; the oldest goes. */
   add(key: number, accepted: boolean, first: number, second: number): void {
     const words = this.#words;

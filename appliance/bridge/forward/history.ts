@@ -59,6 +59,11 @@ export class History {
     return this.#words[at + 2] === (sequence | 0) && this.#positions[at >> 1] !== -1 ? slot : -1;
   }
 
+  /** Reads what the next packet will need (media-loop/ahead.ts); the number means nothing. */
+  ahead(sequence: number): number {
+    return this.#words[(sequence & MASK) * RECORD_WORDS + 2] as number;
+  }
+
   position(slot: number): number {
     return this.#positions[(slot * RECORD_WORDS) >> 1] as number;
   }

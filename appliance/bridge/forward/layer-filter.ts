@@ -22,6 +22,8 @@ export interface LayerFilter {
   begin(packet: RtpPacket, last: LastSent): void;
   /** Whether the packet goes on; then the codec's fields and the marker of `rewrite` are set and `last` is brought up to date. */
   accept(packet: RtpPacket, rewrite: Rewrite, last: LastSent): boolean;
+  /** Reads what the next packet will need (media-loop/ahead.ts); the number means nothing. */
+  ahead(): number;
   /** The target cannot be reached without a key frame. */
   readonly needsKeyFrame: boolean;
 }
@@ -29,6 +31,10 @@ export interface LayerFilter {
 /** For codecs whose layers are not looked at: everything passes. */
 export class PlainFilter implements LayerFilter {
   readonly needsKeyFrame = false;
+
+  ahead(): number {
+    return 0;
+  }
 
   setTarget(): void {}
 

@@ -58,6 +58,11 @@ export class OutgoingStream {
     return this.#history;
   }
 
+  /** Reads what the next packet will need (media-loop/ahead.ts); the number means nothing. */
+  ahead(): number {
+    return (this.packets + (this.#history === undefined ? 0 : this.#history.ahead(this.highest + 1))) | 0;
+  }
+
   /** Made at the first packet, so that a stream that never sends costs nothing. */
   historyForWriting(): History {
     this.#history ??= new History();

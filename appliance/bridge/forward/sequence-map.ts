@@ -34,6 +34,11 @@ export class SequenceMap {
     return this.#highest;
   }
 
+  /** Reads what the next packet will need (media-loop/ahead.ts); the number means nothing. */
+  ahead(): number {
+    return this.#newestDelta;
+  }
+
   /** From now on `incoming` goes out as `outgoing`; older incoming numbers are unknown. */
   begin(incoming: number, outgoing: number): void {
     this.#count = 0;

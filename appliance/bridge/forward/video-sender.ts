@@ -77,6 +77,13 @@ export class VideoSender {
     return this.#current >= 0 && this.#filter?.needsKeyFrame === true;
   }
 
+  /** Reads what the next packet will need (media-loop/ahead.ts); the number means nothing. */
+  ahead(): number {
+    return (
+      (this.#codec + this.#otherFrames + this.#map.ahead() + this.stream.ahead() + (this.#filter?.ahead() ?? 0)) | 0
+    );
+  }
+
   setTarget(layer: number): void {
     if (layer === this.#target) return;
     if (layer < 0) this.#current = -1;

@@ -29,6 +29,10 @@ export class Vp8Filter implements LayerFilter {
     this.#waited = 0;
   }
 
+  ahead(): number {
+    return this.#decisions.ahead();
+  }
+
   begin(packet: RtpPacket, last: LastSent): void {
     this.#decisions.clear();
     this.#allowed = this.#target;

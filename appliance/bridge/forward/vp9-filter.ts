@@ -45,6 +45,10 @@ export class Vp9Filter implements LayerFilter {
     if (temporal < this.#allowedTemporal) this.#allowedTemporal = temporal;
   }
 
+  ahead(): number {
+    return this.#pictures.ahead();
+  }
+
   begin(packet: RtpPacket, last: LastSent): void {
     this.#pictures.clear();
     this.#frames.clear();

@@ -26,6 +26,7 @@ function copyingProvider(bytes: Uint8Array): SrtpProvider {
     openRtcp: (_packet, length) => length - 14,
     rtcpBytesAfterIndex: 10,
     tagBytes: 10,
+    ahead: () => 0,
     close: () => {},
   };
   return { name: "node", createTransform: () => transform };

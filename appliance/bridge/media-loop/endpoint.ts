@@ -155,6 +155,18 @@ export class Endpoint {
     this.ssrcRewriting = ssrcRewriting;
   }
 
+  /** Reads what a packet to this endpoint needs (ahead.ts); the number means nothing. */
+  ahead(): number {
+    const send = this.send;
+    return (
+      (this.transportSequence +
+        this.destination.at +
+        this.payload.extensions.transportCc +
+        (send === undefined ? 0 : send.ahead())) |
+      0
+    );
+  }
+
   stream(ssrc: number): SourceStream | undefined {
     const key = ssrc | 0;
     if (key === this.#lastSsrc && this.#lastStream !== undefined) return this.#lastStream;

@@ -12,6 +12,7 @@ import { findPrimary, RedPrimary } from "../rtp/red.ts";
 import { unwrapRtx } from "../rtp/rtx.ts";
 import { structureHeight } from "../rtp/vp9.ts";
 import { SRTP_AUTHENTICATION, SRTP_MALFORMED, SRTP_REPLAYED, SRTP_TOO_OLD } from "../transport/srtp.ts";
+import { readAhead } from "./ahead.ts";
 import { Codec, handling, makeFilter, parsePayload, showsKeyFrames } from "./codecs.ts";
 import { Drop } from "./drop-reason.ts";
 import { type Endpoint, LEVELS, type Source, type SourceStream } from "./endpoint.ts";
@@ -53,6 +54,9 @@ export class RtpPath {
   readonly #rewrite = new Rewrite();
   readonly #primary = new RedPrimary();
 
+  /** Nothing but a place for what `readAhead` answers. */
+  ahead = 0;
+
   constructor(state: LoopState, sending: Sending, keyFrames: KeyFrames) {
     this.#state = state;
     this.#sending = sending;
@@ -73,6 +77,10 @@ export class RtpPath {
     if ((table.video[packet.payloadType] === 1) !== (stream.kind === "video"))
       return drops.count(Drop["payload-type-mismatch"]);
     parseExtensions(bytes, table.kinds, packet);
+    if (stream.batch !== this.#state.batches) {
+      stream.batch = this.#state.batches;
+      this.ahead = readAhead(stream.owner);
+    }
     const plain = context.unprotectRtp(at, packet.headerLength, length);
     if (plain < 0) {
       endpoint.refused += 1;

@@ -25,6 +25,8 @@ export class IncomingStream<Owner> implements EncodingView {
   /** Hz, of the payload type seen last. */
   clockRate: number;
   lastPacketAt = -1;
+  /** Batch of the media loop in which a packet came last. */
+  batch = -1;
   /** Until when packets are kept in the backlog: somebody waits for a key frame. */
   keepUntil = Number.NEGATIVE_INFINITY;
   /** Made when somebody waits for the first time. */

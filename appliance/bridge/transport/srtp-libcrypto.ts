@@ -212,6 +212,11 @@ class CounterTransform implements SrtpTransform {
     return this.#crypt(this.#rtcp, body, body, plain - RTCP_HEADER_BYTES) ? plain : SRTP_INTERNAL;
   }
 
+  ahead(): number {
+    const keys = this.#rtp;
+    return ((keys.salt[0] as number) + (keys.inner[0] as number) + (keys.outer[0] as number)) | 0;
+  }
+
   close(): void {
     for (const keys of [this.#rtp, this.#rtcp]) {
       // Wipes the key schedule as well.
@@ -357,6 +362,10 @@ class GcmTransform implements SrtpTransform {
     )
       return SRTP_INTERNAL;
     return this.#finishOpen(cipher, packet + plain) ? plain : SRTP_AUTHENTICATION;
+  }
+
+  ahead(): number {
+    return this.#rtp.salt0;
   }
 
   close(): void {

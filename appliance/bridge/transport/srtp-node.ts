@@ -95,6 +95,10 @@ class NodeCounterTransform implements SrtpTransform {
     return plain;
   }
 
+  ahead(): number {
+    return 0;
+  }
+
   close(): void {
     wipe(this.#keys);
   }
@@ -166,6 +170,10 @@ class NodeGcmTransform implements SrtpTransform {
     const aad = this.#associated(packet, clear, packet + length - RTCP_TRAILER_BYTES);
     const good = this.#open(this.#keys.rtcp, aad, packet + clear, plain - clear, packet + plain);
     return good ? plain : SRTP_AUTHENTICATION;
+  }
+
+  ahead(): number {
+    return 0;
   }
 
   close(): void {

@@ -39,6 +39,7 @@ class Costs {
           openRtp: () => -7,
           sealRtcp: () => -7,
           openRtcp: () => -7,
+          ahead: () => 0,
           close: () => this.open--,
         };
       },

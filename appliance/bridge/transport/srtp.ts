@@ -69,6 +69,8 @@ export interface SrtpTransform {
   /** Bytes behind the E and index word of an SRTCP packet: the tag with CM (10); with GCM the tag stands before the word (0). */
   readonly rtcpBytesAfterIndex: number;
   readonly tagBytes: number;
+  /** Reads something of what sealing needs, so that it is in the cache when it comes to that; the number means nothing. */
+  ahead(): number;
   /** Frees what the transform holds and wipes its keys. No call may follow. */
   close(): void;
 }
@@ -274,6 +276,11 @@ export class SrtpContext {
       markReplayWindow(records, record + RTCP_WINDOW, step, index);
     }
     return plain;
+  }
+
+  /** Reads what the next packet will need (media-loop/ahead.ts); the number means nothing. */
+  ahead(): number {
+    return ((this.#records[this.#last] as number) + this.#transform.ahead()) | 0;
   }
 
   /** SSRCs with state here. */

@@ -193,6 +193,10 @@ class CounterTransform implements SrtpTransform {
     if (length > MAX_PAYLOAD_BYTES) return SRTP_MALFORMED;
     return this.#kernel.openCounterRtcp(this.#at + SET_BYTES, packet, length, ssrc, index, encrypted ? 1 : 0);
   }
+  ahead(): number {
+    return 0;
+  }
+
   close(): void {
     this.#wipe();
   }
@@ -236,6 +240,10 @@ class GcmTransform implements SrtpTransform {
     if (length > MAX_PAYLOAD_BYTES) return SRTP_MALFORMED;
     return this.#kernel.openGcmRtcp(this.#at + SET_BYTES, packet, length, ssrc, index, encrypted ? 1 : 0);
   }
+  ahead(): number {
+    return 0;
+  }
+
   close(): void {
     this.#wipe();
   }
