@@ -23,6 +23,11 @@ test("a media loop that does not answer for 15 s is a fault, until it does", () 
         spuriousRembEndpoints: 2,
         load: 0,
         longestTurnMs: 0,
+        messagesSent: 0,
+        batches: 0,
+        packetsHeld: 0,
+        holdMs: 0,
+        turnP999Ms: 0,
         endpoints: [],
       },
     });
