@@ -8,6 +8,7 @@ import type { Bridge } from "./bridge.ts";
 import { conferenceModifiedJson, readConferenceModifyJson } from "./colibri2-json.ts";
 import { debugConference, debugEndpoint, debugState, snapshot, speakerState } from "./debug.ts";
 import { metricsJson, metricsText } from "./metrics-report.ts";
+import { mediaStats } from "./stats.ts";
 
 export interface BridgeHttp {
   readonly port: number;
@@ -47,7 +48,7 @@ export async function startBridgeHttp(listen: ListenAddress, bridge: Bridge, don
       const { version, os } = bridge.context.settings;
       return json({ name: "JVB", version, os });
     })
-    .get("/colibri/stats", () => json(Object.fromEntries(bridge.stats(wallNow()))))
+    .get("/colibri/stats", () => json({ ...Object.fromEntries(bridge.stats(wallNow())), ...mediaStats(bridge.rates) }))
     .get("/colibri/drain", () => json({ drain: bridge.drain }))
     .post("/colibri/drain/enable", () => setDrain(true))
     .post("/colibri/drain/disable", () => setDrain(false))

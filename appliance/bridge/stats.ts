@@ -222,15 +222,18 @@ export function collectStats(input: StatsInput): Map<string, StatValue> {
     ...textOf("release", settings.release),
     ...textOf("region", settings.region),
     ["relay_id", settings.serverId],
-    // What tells how the media loop fares: ours alone.
-    ["parley_media_run_length", rates.runLength],
-    ["parley_media_batch_size", rates.batchSize],
-    ["parley_media_hold_ms", media?.holdMs ?? 0],
-    ["parley_media_longest_turn_ms", media?.longestTurnMs ?? 0],
-    ["parley_media_turn_p999_ms", media?.turnP999Ms ?? 0],
   ];
   return new Map(stats);
 }
+
+/** What tells how the media loop fares: ours alone, and for /colibri/stats only; presence stays as short as the original's. */
+export const mediaStats = ({ runLength, batchSize, latest }: Rates): Record<string, number> => ({
+  parley_media_run_length: runLength,
+  parley_media_batch_size: batchSize,
+  parley_media_hold_ms: latest?.holdMs ?? 0,
+  parley_media_longest_turn_ms: latest?.longestTurnMs ?? 0,
+  parley_media_turn_p999_ms: latest?.turnP999Ms ?? 0,
+});
 
 export interface Census {
   conferences: number;
