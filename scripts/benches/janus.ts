@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Generator, Pair } from "./bridge/pair.ts";
 import type { Load } from "./bridge/participants.ts";
-import { end, SUBJECT_CORE } from "./processes.ts";
+import { end, endWithBench, SUBJECT_CORE } from "./processes.ts";
 
 export const JANUS_NEEDS = { janus: "janus", unshare: "util-linux", ip: "iproute2" } as const;
 
@@ -71,6 +71,7 @@ export async function janusPair(load: Load, eventLoops: number): Promise<Pair> {
     stdout: "pipe",
     stderr: "pipe",
   });
+  endWithBench(child.pid);
   const said = new Response(child.stdout).text();
   const complained = new Response(child.stderr).text();
   let generator: Generator | undefined;

@@ -17,8 +17,32 @@ export const pinned = (core: number, command: readonly string[]): string[] =>
     ? ["taskset", "-c", String(core), ...command]
     : [...command];
 
-export const spawn = (command: readonly string[]): Child =>
-  Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+/** Processes that live only as long as the bench, however it ends. */
+const ours = new Set<number>();
+let watching = false;
+
+/** Ends this process with the bench, should it still run then. */
+export function endWithBench(pid: number): void {
+  ours.add(pid);
+  if (watching) return;
+  watching = true;
+  process.on("exit", () => {
+    for (const each of ours)
+      try {
+        process.kill(each);
+      } catch {
+        // it has ended already
+      }
+  });
+  process.on("SIGINT", () => process.exit(130));
+  process.on("SIGTERM", () => process.exit(143));
+}
+
+export const spawn = (command: readonly string[]): Child => {
+  const child = Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+  endWithBench(child.pid);
+  return child;
+};
 
 /** Lines of a child's output, one at a time. */
 export class Lines {
@@ -106,4 +130,5 @@ export async function end(
   const killer = setTimeout(() => child.kill("SIGKILL"), 5_000);
   await child.exited;
   clearTimeout(killer);
+  ours.delete(child.pid);
 }

@@ -6,7 +6,7 @@ import { Box } from "../../tests/e2e/box.ts";
 import { Generator, Pair } from "./bridge/pair.ts";
 import type { Load } from "./bridge/participants.ts";
 import type { ProviderName } from "./options.ts";
-import { end, SUBJECT_CORE } from "./processes.ts";
+import { end, endWithBench, SUBJECT_CORE } from "./processes.ts";
 
 export interface WholeBridgeOptions {
   readonly provider: ProviderName;
@@ -35,7 +35,8 @@ export async function wholeBridgePair(name: string, load: Load, options: WholeBr
     await box.stop();
   };
   try {
-    const { bridge, control } = box.ready.pids;
+    const { bridge, control, supervisor } = box.ready.pids;
+    endWithBench(supervisor);
     const [pid = 0] = bridge;
     const { bridgeHttp, colibri } = box.ready.ports;
     pin(pid, SUBJECT_CORE);
