@@ -226,6 +226,8 @@ export interface FocusOptions {
   readonly bridgeOverload?: number;
   /** Default `single`: a conference stays on one bridge. */
   readonly bridgeStrategy?: "single" | "region" | "intra-region" | "split";
+  /** Default false: bridges of one conference have one version. */
+  readonly bridgeMixedVersions?: boolean;
   readonly region?: string;
   /** Regions that are near each other. */
   readonly regionGroups?: readonly (readonly string[])[];

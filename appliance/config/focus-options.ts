@@ -133,6 +133,10 @@ export const focusOptions = {
     reason:
       "One bridge per conference, one near each participant, several in the region of the first, or all in turn. One costs least.",
   }),
+  "focus.bridge_mixed_versions": yesNo({
+    default: false,
+    reason: "Whether bridges of different versions, ours and Jitsi's too, may share a conference. Off: as the original.",
+  }),
   "focus.region": text({
     default: "",
     pattern: /^[A-Za-z0-9._-]{0,64}$/,

@@ -215,6 +215,7 @@ const focusOptionsSlice = (settings: Settings): FocusOptions => {
     bridgeHealth: settings["focus.bridge_health"],
     bridgeOverload: settings["focus.bridge_overload"],
     bridgeStrategy: settings["focus.bridge_strategy"],
+    bridgeMixedVersions: settings["focus.bridge_mixed_versions"],
     ...(settings["focus.region"] === "" ? {} : { region: settings["focus.region"] }),
     regionGroups: settings["focus.region_groups"].map((group) => group.split(" ")),
     ssrcRewriting: settings["focus.ssrc_rewriting"],

@@ -110,6 +110,13 @@ describe("selection", () => {
     expect(select([], undefined, "3")).toBeUndefined();
   });
 
+  test("with mixed versions allowed, bridges of two makers share a conference", () => {
+    const { presence, select } = brewery({ strategy: "split", mixedVersions: true });
+    presence("a", { version: "1", relay_id: "a" });
+    presence("b", { version: "2", relay_id: "b" });
+    expect(select([["a", 5]])).toBe("b");
+  });
+
   test("by region: near and idle, else what the conference uses, else the least loaded", () => {
     const { presence, select } = brewery({ strategy: "region", region: "home" });
     presence("a", { region: "home", stress_level: 0.5, relay_id: "a" });

@@ -18,6 +18,8 @@ export interface BridgeSettings {
   /** Participants of one conference on one bridge. */
   readonly maxParticipants: number;
   readonly strategy: Strategy;
+  /** Whether bridges of different versions may share a conference: ours and Jitsi's, say. */
+  readonly mixedVersions?: boolean;
   /** Region of this focus: preferred for participants whose own region is not known. */
   readonly region?: string;
   /** Regions that are near each other; absent: none are. */

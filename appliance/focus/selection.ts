@@ -27,7 +27,9 @@ export function selectBridge(
     (bridge) =>
       bridge !== selection.exclude &&
       bridge.operational(now, settings) &&
-      (first === undefined || (bridge.version === first.version && bridge.release === first.release)) &&
+      (first === undefined ||
+        settings.mixedVersions === true ||
+        (bridge.version === first.version && bridge.release === first.release)) &&
       (selection.pinned === undefined || bridge.version === selection.pinned),
   );
   // Several bridges of one conference need relays between them; without, two bridges would be two conferences.

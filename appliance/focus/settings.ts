@@ -27,6 +27,7 @@ export function focusSettings(config: FocusConfig): FocusSettings {
       overload: options.bridgeOverload ?? 0.8,
       maxParticipants: config.maxParticipants,
       strategy: options.bridgeStrategy ?? "single",
+      mixedVersions: options.bridgeMixedVersions ?? false,
       ...(options.region !== undefined ? { region: options.region } : {}),
       regionGroups: options.regionGroups ?? [],
     },
