@@ -311,21 +311,8 @@ export class ConferenceMedia {
     this.#asked = "";
   }
 
-  /** Leaving: tells the focus, then ends. */
-  close(tell: boolean): void {
-    const session = this.#session;
-    if (tell && session !== undefined)
-      void this.#link.send({
-        action: "session-terminate",
-        sid: session.sid,
-        contents: [],
-        sources: new Map(),
-        reason: { condition: "success" },
-        bridgeSession: {
-          ...(session.bridgeSessionId !== undefined ? { id: session.bridgeSessionId } : {}),
-          restart: false,
-        },
-      });
+  /** Ends here only: who leaves tells nobody but the room, as stock clients do; a focus that hears of the end first misses the participant then. */
+  close(): void {
     this.#endSession();
     this.#watch.ended();
     clearTimeout(this.#watchTimer);

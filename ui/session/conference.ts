@@ -506,7 +506,7 @@ export class Conference {
     const room = this.#room;
     if (room === undefined || room.address === roomJid) return;
     this.#connection.send(leavePresence(`${room.address}/${room.self}`, "switch_room"));
-    this.#media.close(true);
+    this.#media.close();
     this.#room = undefined;
     this.#roomJid = roomJid;
     this.#handAt = undefined;
@@ -596,7 +596,7 @@ export class Conference {
     this.#left = true;
     this.#entry += 1;
     const room = this.#room;
-    this.#media.close(tell && room?.joined === true);
+    this.#media.close();
     this.#lobby.leave();
     if (tell && room?.joined === true) this.#connection.send(leavePresence(`${room.address}/${room.self}`));
     this.#connection.stop();
