@@ -278,6 +278,8 @@ export interface BridgeConfig {
   readonly colibri: ListenAddress;
   /** Host (and port) that clients reach the bridge channel at: `wss://<this>/colibri-ws/<serverId>/…`. */
   readonly channelHost: string;
+  /** Absent: `wss://<channelHost>`. Scheme, host and port that other bridges reach the relay channel at. */
+  readonly relayUrl?: string;
   readonly serverId: string;
   readonly region?: string;
   /** Bridges of one conference announce the same one (bridge.md 1.11); absent: none. */

@@ -81,6 +81,7 @@ export interface BridgeSettings {
   readonly brewery: string;
   readonly serverId: string;
   readonly channelHost: string;
+  readonly relayUrl?: string;
   readonly region: string | undefined;
   /** Name of a set of bridges that may share a conference (bridge.md 1.11); absent: none. */
   readonly release?: string | undefined;

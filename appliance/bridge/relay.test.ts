@@ -223,3 +223,15 @@ describe("a conference over two bridges", () => {
     expect([...(conference?.sources() ?? [])].map((source) => source.name)).toEqual(["a-a0", "a-v0"]);
   });
 });
+
+test("the relay channel has an address of its own where one is configured", () => {
+  const bridge = new TestBridge({ serverId: "box-1", relayUrl: "ws://192.0.2.10:9090" }).join();
+  const { reply } = bridge.ask(
+    modify(`<relay id='box-2' create='true' mesh-id='m0'>${MEDIA}<transport/></relay>`, " create='true'"),
+  );
+  const ice = descend(reply, "conference-modified", "relay", "transport", "transport");
+  const socket = ice === undefined ? undefined : child(ice, "web-socket");
+  expect(socket === undefined ? "" : attr(socket, "url")).toMatch(
+    /^ws:\/\/192\.0\.2\.10:9090\/colibri-relay-ws\/box-1\/[0-9a-f]+\/box-2\?pwd=\w+$/,
+  );
+});

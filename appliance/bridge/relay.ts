@@ -81,8 +81,8 @@ export class Relay implements LinkOwner {
   }
 
   description(): IceTransport {
-    const { channelHost, serverId } = this.#context.settings;
-    const url = `wss://${channelHost}/colibri-relay-ws/${serverId}/${this.#conference.id}/${encodeURIComponent(this.id)}?pwd=${this.channelSecret}`;
+    const { channelHost, relayUrl = `wss://${channelHost}`, serverId } = this.#context.settings;
+    const url = `${relayUrl}/colibri-relay-ws/${serverId}/${this.#conference.id}/${encodeURIComponent(this.id)}?pwd=${this.channelSecret}`;
     return this.link.description([url]);
   }
 

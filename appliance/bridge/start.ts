@@ -133,6 +133,7 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
       brewery: config.brewery,
       serverId,
       channelHost: config.channelHost,
+      ...(config.relayUrl !== undefined ? { relayUrl: config.relayUrl } : {}),
       region: config.region,
       release: config.release,
       sctp: config.sctp,

@@ -78,6 +78,12 @@ export const bridgeOptions = {
     expects: "a host name, with a port if it is not 443",
     reason: "Host in the bridge channel's address that clients get. Empty: the box's name and https port.",
   }),
+  "bridge.relay_url": text({
+    default: "",
+    pattern: /^$|^wss?:\/\/[^\s/?#]{1,255}$/,
+    expects: "ws:// or wss://, a host and perhaps a port",
+    reason: "Where other bridges open relay channels. Empty: wss:// and bridge.channel_host; Jitsi's trust public roots only.",
+  }),
   "bridge.server_id": text({
     default: "jvb",
     pattern: /^[A-Za-z0-9._-]{1,64}$/,

@@ -287,6 +287,7 @@ export const bridgeSlice = (
     http: { host: settings["bridge.http_address"], port: nth(settings["bridge.http_port"]) },
     colibri: { host: settings["bridge.colibri_address"], port: nth(settings["bridge.colibri_port"]) },
     channelHost: settings["bridge.channel_host"] === "" ? channelHost : settings["bridge.channel_host"],
+    ...(settings["bridge.relay_url"] === "" ? {} : { relayUrl: settings["bridge.relay_url"] }),
     serverId: serverId(settings, index),
     ...(settings["bridge.region"] === "" ? {} : { region: settings["bridge.region"] }),
     ...(settings["bridge.release"] === "" ? {} : { release: settings["bridge.release"] }),
