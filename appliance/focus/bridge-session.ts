@@ -246,18 +246,15 @@ export class BridgeSession {
     );
   }
 
-  /** Ends the conference on this bridge. */
+  /**
+   * Ends the conference on this bridge, as far as it can be reached: one that was only slow carries out later what it was asked for, and would refuse
+   * the same conference when it is used again.
+   */
   end(now: Millis): void {
     this.#dropAll();
     if (this.#over) return;
     this.#over = true;
-    if (this.#created) this.#send(now, conferenceModify(this.meetingId, { expire: true }));
-  }
-
-  /** The bridge is gone or useless: nothing is sent any more. */
-  abandon(): void {
-    this.#over = true;
-    this.#dropAll();
+    if (this.#created && !this.bridge.gone) this.#send(now, conferenceModify(this.meetingId, { expire: true }));
   }
 
   #hold(id: string): void {
@@ -327,8 +324,7 @@ export class BridgeSession {
 
   #fail(now: Millis, reason: string, blame: boolean): AllocationOutcome {
     if (!this.#over) {
-      if (!blame) this.end(now);
-      this.#over = true;
+      this.end(now);
       this.#events.failed(now, this, reason, blame);
     }
     return { kind: "session-failed" };

@@ -61,6 +61,8 @@ export class Bridge {
   relayId: string | undefined;
   /** It announces a relay id and yet cannot be linked: its conferences are not split any more. */
   refusesRelays = false;
+  /** Out of the brewery: nothing reaches it any more. */
+  gone = false;
   lastPresence: Millis;
   /** Until when it is not used because it failed. */
   failedUntil: Millis | undefined;
@@ -282,6 +284,7 @@ export class Bridges {
 
   #remove(now: Millis, bridge: Bridge, reason: string): void {
     this.#bridges.delete(bridge.jid);
+    bridge.gone = true;
     this.lost++;
     this.#outbox.log("info", "bridge gone", { bridge: bridge.id, cause: reason });
     this.#events.lost(now, bridge);

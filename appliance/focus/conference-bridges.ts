@@ -86,7 +86,7 @@ export class ConferenceBridges {
   lost(now: Millis, bridge: Bridge): void {
     const session = this.#sessions.get(bridge);
     if (session === undefined) return;
-    session.abandon();
+    session.end(now);
     this.#close(now, session);
   }
 
@@ -141,7 +141,7 @@ export class ConferenceBridges {
   }
 
   #close(now: Millis, session: BridgeSession): void {
-    session.abandon();
+    session.end(now);
     this.#forget(session);
     this.#context.stats.bridgesRemoved++;
     this.#events.over(now, session);

@@ -278,6 +278,20 @@ describe("bridges come and go", () => {
     expect(world.focus.bridges.operational(world.now)).toBe(1);
   });
 
+  test("a bridge that carries out too late what it was asked for keeps nothing of it", () => {
+    // Seen with a Jitsi Videobridge that was just started: used again, it refused the conference that it still had.
+    const world = new SimulatedWorld().start(["jvb1", "jvb2"]);
+    const slow = world.bridges.get("jvb1");
+    if (slow === undefined) throw new Error("no bridge");
+    slow.behaviour = "late";
+    const ana = world.join(ROOM, "aaaaaaaa");
+    const ben = world.join(ROOM, "bbbbbbbb");
+    expect(slow.meetings.size).toBe(1);
+    world.advance(15_100);
+    expect(ana.remote.size + ben.remote.size).toBe(2);
+    expect(slow.meetings.size).toBe(0);
+  });
+
   test("an earlier focus's conference under the same meeting id is ended and ours gets another id", () => {
     const world = new SimulatedWorld().start();
     const bridge = world.bridges.get("jvb1");

@@ -15,8 +15,8 @@ export interface SimulatedBridge {
   readonly requests: ConferenceModify[];
   /** Meeting and relay id → far endpoint → SSRCs. */
   readonly relays: Map<string, Map<string, number[]>>;
-  /** What it does with the next requests; default: serve. */
-  behaviour: "serve" | "silent" | ((modify: ConferenceModify) => Element | undefined);
+  /** What it does with the next requests; default: serve. Late: does what is asked, but answers when nobody waits any more. */
+  behaviour: "serve" | "silent" | "late" | ((modify: ConferenceModify) => Element | undefined);
   stats: Record<string, string>;
 }
 

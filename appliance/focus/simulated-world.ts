@@ -404,7 +404,8 @@ export class SimulatedWorld {
         return;
       }
     }
-    answer(serve(bridge, modify, iq));
+    const served = serve(bridge, modify, iq);
+    if (bridge.behaviour !== "late") answer(served);
   }
 
   // Clients ----------------------------------------------------------------------------------------------------------
