@@ -69,3 +69,16 @@ test.each([
   const read = readConferenceModify(parse(source) ?? xml("none"));
   expect(isColibriFault(read)).toBe(true);
 });
+
+test("a Jitsi Videobridge's side of a relay, as recorded with our focus", () => {
+  const answer = elements.find((each) => child(each, "relay") !== undefined);
+  const read = readConferenceModified(answer ?? xml("none"));
+  if (isColibriFault(read)) throw new Error(read.text);
+  const [relay] = read.relays;
+  expect(relay).toMatchObject({ id: "jvb", transport: { ice: { ufrag: "epd5k1k8hr9nr4", rtcpMux: true } } });
+  expect(relay?.transport?.ice?.webSockets).toEqual([
+    "ws://192.0.2.1:9090/colibri-relay-ws/orig1/b2a375368e874c63/jvb?pwd=5WAot0f2Ti3zDHR6DXDtuDE3",
+  ]);
+  expect(relay?.transport?.ice?.fingerprints.map((each) => each.setup)).toEqual(["actpass"]);
+  expect(relay?.transport?.ice?.candidates.map((each) => each.ip)).toEqual(["192.0.2.1", "192.0.2.2"]);
+});
