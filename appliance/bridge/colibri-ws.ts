@@ -165,7 +165,7 @@ export function startColibriWs(listen: ListenAddress, trust: ServerTrust, events
       sockets.get(channel)?.close(code, reason);
       const own = dialled.get(channel);
       dialled.delete(channel);
-      own?.close(code === 1000 || code === 1001 ? 1000 : code, reason);
+      own?.close(code, reason); // Bun lets 1001 pass: the original takes any other code for a loss, and opens the channel again
     },
     dial: (channel, url, headers) => dial(channel, url, headers, 0),
     redial: (channel) => dialled.get(channel)?.close(),
