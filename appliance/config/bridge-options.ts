@@ -82,7 +82,8 @@ export const bridgeOptions = {
     default: "",
     pattern: /^$|^wss?:\/\/[^\s/?#]{1,255}$/,
     expects: "ws:// or wss://, a host and perhaps a port",
-    reason: "Where other bridges open relay channels. Empty: wss:// and bridge.channel_host; Jitsi's trust public roots only.",
+    reason:
+      "Where other bridges open relay channels. Empty: wss:// and bridge.channel_host; Jitsi's trust public roots only.",
   }),
   "bridge.server_id": text({
     default: "jvb",

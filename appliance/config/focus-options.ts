@@ -135,7 +135,8 @@ export const focusOptions = {
   }),
   "focus.bridge_mixed_versions": yesNo({
     default: false,
-    reason: "Whether bridges of different versions, ours and Jitsi's too, may share a conference. Off: as the original.",
+    reason:
+      "Whether bridges of different versions, ours and Jitsi's too, may share a conference. Off: as the original.",
   }),
   "focus.region": text({
     default: "",
