@@ -7,6 +7,7 @@ export const sections: Readonly<Record<string, () => Promise<Section>>> = {
   bridge: async () => (await import("./bridge.ts")).bridgeSection,
   colibri: async () => (await import("./colibri.ts")).colibriSection,
   capacity: async () => (await import("./capacity.ts")).capacitySection,
+  holding: async () => (await import("./holding.ts")).holdingSection,
   scaling: async () => (await import("./scaling.ts")).scalingSection,
   micro: async () => (await import("./micro.ts")).microSection,
   box: async () => (await import("./box.ts")).boxSection,
