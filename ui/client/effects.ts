@@ -178,6 +178,9 @@ function request(conference: Conference, action: UserAction, state: MeetingState
     case "moderate":
       requests.setModeration(action.media, action.on);
       return;
+    case "set-start-muted":
+      requests.setStartMuted(action.audio, action.video);
+      return;
     case "set-password":
       void requests.setPassword(action.password, state.info.lobbyOn);
       return;

@@ -154,7 +154,24 @@ function meeting(): MeetingState {
     unread: 3,
     media: "connected",
     channelOpen: true,
-    components: { polls: "polls", breakoutRooms: "breakout", lobby: "lobby", avModeration: "av", endConference: "end" },
+    components: {
+      polls: "polls",
+      breakoutRooms: "breakout",
+      lobby: "lobby",
+      avModeration: "av",
+      endConference: "end",
+      roomMetadata: "metadata",
+    },
+    speech: {
+      spoken: new Map(
+        [1, 0, 3, 2].map((i, n) => [
+          endpointOf(i),
+          { name: NAMES[i] ?? "", ms: [1_260_000, 754_000, 92_000, 8_000][n] ?? 0 },
+        ]),
+      ),
+      speaker: endpointOf(1),
+      since: epochMillis(now),
+    },
     chat: [
       line(2, "The plan for the second floor is draft 4, from this morning.", 30),
       line(3, "Can we keep the door display for the workshop? https://box.local/door", 27),
@@ -215,6 +232,8 @@ const dialogs: Readonly<Record<string, Dialog>> = {
   shortcuts: { kind: "shortcuts" },
   "mute-all": { kind: "mute-all" },
   poll: { kind: "poll" },
+  "rename-room": { kind: "rename-room", jid: "g@x" },
+  "speaking-time": { kind: "speaking-time" },
 };
 
 function chosen(): MeetingState {

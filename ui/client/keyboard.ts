@@ -95,6 +95,9 @@ export class KeyboardListener {
       case "audio-only":
         dispatch({ kind: "audio-only", on: !state.audioOnly });
         return;
+      case "speaking-time":
+        dispatch({ kind: "dialog", dialog: { kind: "speaking-time" } });
+        return;
       case "full-screen":
         toggleFullScreen();
         return;

@@ -13,6 +13,7 @@ export type Shortcut =
   | "view"
   | "full-screen"
   | "audio-only"
+  | "speaking-time"
   | "toolbar"
   | "list"
   | "like"
@@ -55,6 +56,7 @@ const LETTERS: Readonly<Record<string, Shortcut>> = {
   w: "view",
   s: "full-screen",
   a: "audio-only",
+  t: "speaking-time",
 };
 
 const REACTION_LETTERS: Readonly<Record<string, Shortcut>> = {
@@ -110,6 +112,7 @@ export const SHORTCUT_LIST: readonly { readonly keys: string; readonly text: Mes
   { keys: "P", text: "shortcuts.people" },
   { keys: "W", text: "bar.view" },
   { keys: "A", text: "menu.audio-only" },
+  { keys: "T", text: "menu.speaking-time" },
   { keys: "S", text: "shortcuts.full-screen" },
   { keys: "0", text: "shortcuts.pin-self" },
   { keys: "1-9", text: "shortcuts.pin-others" },

@@ -146,17 +146,18 @@ export function updateAction(state: MeetingState, action: UserAction, now: Epoch
     case "grant":
     case "allow":
     case "moderate":
+    case "set-start-muted":
     case "set-password":
     case "set-lobby":
     case "set-subject":
     case "vote":
     case "breakout-add":
     case "breakout-remove":
-    case "breakout-rename":
     case "breakout-move":
     case "breakout-enter":
       return [state, [{ kind: "request", action }]];
     case "new-poll":
+    case "breakout-rename":
       return [{ ...state, dialog: undefined }, [{ kind: "request", action }]];
     case "admit": {
       const gone = new Set(action.nicks);

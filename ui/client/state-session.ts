@@ -4,6 +4,7 @@ import type { Occupant } from "../session/room.ts";
 import type { SessionEvent } from "../session/session-events.ts";
 import type { EpochMillis } from "../session/time.ts";
 import { faultText } from "./fault-text.ts";
+import { counted, speaks } from "./speech.ts";
 import {
   type Effect,
   emptyMeeting,
@@ -57,7 +58,9 @@ export function updateSession(state: MeetingState, event: SessionEvent, now: Epo
     case "channel":
       return none({ ...state, channelOpen: event.open, forwarded: event.open ? state.forwarded : undefined });
     case "dominant":
-      return dominant(state, event.endpoint, now);
+      return dominant(state, event.endpoint, event.silence, now);
+    case "spoken":
+      return none({ ...state, speech: counted(state.speech, event.times) });
     case "forwarded":
       return none({ ...state, forwarded: new Set(event.sources) });
     case "connectivity":
@@ -100,11 +103,11 @@ export function updateSession(state: MeetingState, event: SessionEvent, now: Epo
     case "components":
       return none({ ...state, components: event.components });
     case "metadata":
-      return none(
-        event.metadata.lobbyEnabled === undefined
-          ? state
-          : { ...state, info: { ...state.info, lobbyOn: event.metadata.lobbyEnabled } },
-      );
+      return none({
+        ...state,
+        startMuted: event.metadata.startMuted,
+        info: { ...state.info, lobbyOn: event.metadata.lobbyEnabled ?? state.info.lobbyOn },
+      });
     case "moderation":
       return moderation(state, event.news);
     case "lobby":
@@ -228,6 +231,7 @@ function joined(state: MeetingState, event: Extract<SessionEvent, { kind: "joine
     ...state,
     ...emptyMeeting(state.view),
     breakout: state.breakout,
+    speech: state.speech, // what the server counted may be told before the room lets us in
     info: again ? state.info : emptyMeeting(state.view).info,
     media: "none",
     page: "meeting",
@@ -358,8 +362,9 @@ function media(state: MeetingState, change: MeetingState["media"]): Step {
   return none(next);
 }
 
-function dominant(state: MeetingState, endpoint: string, now: EpochMillis): Step {
-  const next = changePerson({ ...state, speaker: endpoint }, endpoint, { heardAt: now });
+function dominant(state: MeetingState, endpoint: string, silence: boolean, now: EpochMillis): Step {
+  const speech = speaks(state.speech, silence ? undefined : endpoint, nameOf(state, endpoint), now);
+  const next = changePerson({ ...state, speaker: endpoint, speech }, endpoint, { heardAt: now });
   return [next, endpoint === state.self.endpoint ? [{ kind: "speaking" }] : []];
 }
 

@@ -249,7 +249,7 @@ describe("people", () => {
       .session({ kind: "sources", sources: [{ name: "b-v0", owner: "b", kind: "video", videoType: "camera" }] })
       .user({ kind: "pin", tile: "b" })
       .user({ kind: "chat-to", endpoint: "b" })
-      .session({ kind: "dominant", endpoint: "b" })
+      .session({ kind: "dominant", endpoint: "b", silence: false })
       .session({ kind: "left", endpoint: "b", reason: "left", actor: undefined });
     expect(page.state).toMatchObject({
       pinned: undefined,
@@ -498,7 +498,7 @@ test("any sequence of events keeps the state printable and never throws (seed pr
         ],
       },
     }),
-    () => ({ from: "session", event: { kind: "dominant", endpoint: who() } }),
+    () => ({ from: "session", event: { kind: "dominant", endpoint: who(), silence: false } }),
     () => ({ from: "session", event: { kind: "muted-by", media: random(2) === 0 ? "audio" : "video", actor: who() } }),
     () => ({ from: "session", event: { kind: "ended", reason: "left", actor: undefined, text: undefined } }),
     () => ({ from: "user", event: { kind: "toggle", media: random(2) === 0 ? "microphone" : "camera" } }),

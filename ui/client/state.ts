@@ -8,6 +8,7 @@ import type { Components } from "../session/conference-request.ts";
 import type { Role } from "../session/room.ts";
 import type { JoinFault, MediaState, SessionEvent, ShownSource } from "../session/session-events.ts";
 import type { EpochMillis } from "../session/time.ts";
+import { NO_SPEECH, type Speech } from "./speech.ts";
 import { updateAction } from "./state-actions.ts";
 import { updateDevices } from "./state-devices.ts";
 import { updateSession } from "./state-session.ts";
@@ -122,6 +123,8 @@ export type Dialog =
   | { readonly kind: "shortcuts" }
   | { readonly kind: "security" }
   | { readonly kind: "poll" }
+  | { readonly kind: "rename-room"; readonly jid: string }
+  | { readonly kind: "speaking-time" }
   | { readonly kind: "devices" };
 
 /** What is told about the network; the worst wins (look.md 7, texts 1 to 4). */
@@ -159,6 +162,7 @@ export interface MeetingState {
   /** Endpoint ids in the order of the tiles. */
   readonly order: readonly string[];
   readonly speaker: string | undefined;
+  readonly speech: Speech;
   readonly view: View;
   /** The large view was chosen by a share, and ends with it. */
   readonly viewByShare: boolean;
@@ -187,6 +191,8 @@ export interface MeetingState {
     readonly isBreakout: boolean;
     readonly mainRoom: string | undefined;
   };
+  /** Newcomers start without (signaling.md 5.3). */
+  readonly startMuted: { readonly audio: boolean; readonly video: boolean };
   readonly components: Components;
   readonly knockers: readonly Knocker[];
   readonly moderation: {
@@ -247,6 +253,7 @@ export type UserAction =
   | { readonly kind: "grant"; readonly endpoint: string }
   | { readonly kind: "allow"; readonly endpoint: string; readonly media: ModeratedMedia; readonly on: boolean }
   | { readonly kind: "moderate"; readonly media: ModeratedMedia; readonly on: boolean }
+  | { readonly kind: "set-start-muted"; readonly audio: boolean; readonly video: boolean }
   | { readonly kind: "set-password"; readonly password: string }
   | { readonly kind: "set-lobby"; readonly on: boolean }
   | { readonly kind: "set-subject"; readonly subject: string }
@@ -409,6 +416,7 @@ export function initialState(beginning: Beginning): MeetingState {
     toasts: [],
     announcement: undefined,
     dialog: undefined,
+    startMuted: { audio: false, video: false },
     components: {},
     audioOnly: false,
     soundBlocked: false,
@@ -427,6 +435,7 @@ export const emptyMeeting = (view: View) =>
     forwarded: undefined,
     order: [],
     speaker: undefined,
+    speech: NO_SPEECH,
     view,
     viewByShare: false,
     pinned: undefined,

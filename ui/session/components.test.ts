@@ -11,6 +11,7 @@ import {
   readMetadata,
   readModeration,
   readPolls,
+  readSpeakerStats,
 } from "./components.ts";
 import {
   conferenceElement,
@@ -236,5 +237,32 @@ describe("quality", () => {
     expect(linkQuality(0.07, undefined)).toBe("medium");
     expect(linkQuality(0, 0.2)).toBe("medium");
     expect(linkQuality(0.2, undefined)).toBe("poor");
+  });
+});
+
+describe("speaker statistics", () => {
+  test("what the server counted, as recorded", () => {
+    const payload = JSON.parse(
+      '{"type":"speakerstats","users":{"b04f9a61":{"displayName":"Ben","totalDominantSpeakerTime":42000,"faceLandmarks":{}},"7c1e22d0":{"totalDominantSpeakerTime":0}}}',
+    ) as Record<string, unknown>;
+    expect([...(readSpeakerStats(payload) ?? [])]).toEqual([
+      ["b04f9a61", { name: "Ben", ms: 42_000 }],
+      ["7c1e22d0", { name: "", ms: 0 }],
+    ]);
+  });
+
+  test.each([
+    [{ type: "speakerstats" }, undefined],
+    [{ type: "speakerstats", users: [] }, undefined],
+    [{ type: "polls", users: {} }, undefined],
+    [
+      {
+        type: "speakerstats",
+        users: { a: { totalDominantSpeakerTime: -1 }, b: { totalDominantSpeakerTime: "9" }, c: null },
+      },
+      0,
+    ],
+  ])("%p gives nothing and throws nothing", (payload, size) => {
+    expect(readSpeakerStats(payload)?.size).toBe(size as number);
   });
 });

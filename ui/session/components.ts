@@ -178,6 +178,24 @@ export const metadataMessage = (component: string, room: string, key: string, da
 
 // --- speaker statistics, 6.6
 
+/** What the server counted before we came, by endpoint id; names as they were then. */
+export type SpokenTimes = ReadonlyMap<string, { readonly name: string; readonly ms: number }>;
+
+export function readSpeakerStats(payload: Json): SpokenTimes | undefined {
+  const users = record(payload["users"]);
+  if (payload["type"] !== "speakerstats" || users === undefined) return undefined;
+  return new Map(
+    Object.entries(users)
+      .slice(0, 1000)
+      .flatMap(([endpoint, value]) => {
+        const user = record(value);
+        const ms = user?.["totalDominantSpeakerTime"];
+        if (typeof ms !== "number" || !Number.isFinite(ms) || ms < 0) return [];
+        return [[endpoint, { name: (string(user?.["displayName"]) ?? "").slice(0, 200), ms }] as const];
+      }),
+  );
+}
+
 export const speakerMessage = (component: string, room: string): Element =>
   message(component, xml("speakerstats", { xmlns: NS.jitmeet, room, silence: "false" }));
 

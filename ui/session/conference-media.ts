@@ -36,7 +36,7 @@ const SETTLE_MS = 100;
 
 export class ConferenceMedia {
   readonly #link: MediaLink;
-  readonly #watch = new MediaWatch();
+  readonly #watch: MediaWatch;
   readonly #tracks = new Map<OwnMedia, MediaStreamTrack>();
   #announced = { microphone: false, camera: false };
   #session: JingleSession | undefined;
@@ -51,6 +51,7 @@ export class ConferenceMedia {
 
   constructor(link: MediaLink) {
     this.#link = link;
+    this.#watch = new MediaWatch(link.settings.iceRestart);
     this.#choice = { ...this.#choice, lastN: link.settings.channelLastN };
   }
 
@@ -159,8 +160,25 @@ export class ConferenceMedia {
       return;
     }
     const action = this.#watch.due(now());
+    if (action === "ice-restart") void this.#restartIce();
     if (action === "restart") void this.#restart();
     if (action === "rejoin") this.#link.rejoin();
+    this.#schedule();
+  }
+
+  /** Asks for new ICE in the session that stands: the bridge's new transport follows as transport-info (signaling.md 4.9). */
+  async #restartIce(): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) return;
+    const outcome = await this.#link.send({
+      action: "session-info",
+      sid: session.sid,
+      contents: [],
+      sources: new Map(),
+      bridgeSession: { ...idOf(session), iceRestart: true },
+    });
+    if (outcome.kind === "result" || this.#session !== session) return;
+    this.#watch.inPlaceRefused(now());
     this.#schedule();
   }
 
@@ -174,10 +192,7 @@ export class ConferenceMedia {
       contents: [],
       sources: new Map(),
       reason: { condition: "connectivity-error", text: "ICE FAILED" },
-      bridgeSession: {
-        ...(session.bridgeSessionId !== undefined ? { id: session.bridgeSessionId } : {}),
-        restart: true,
-      },
+      bridgeSession: { ...idOf(session), restart: true },
     });
     if (outcome.kind === "error" && this.#session === session) {
       this.#watch.failed(now());
@@ -205,7 +220,7 @@ export class ConferenceMedia {
         return true;
       case "transport-info": {
         const transport = jingle.contents.find((each) => each.transport !== undefined)?.transport;
-        if (transport !== undefined) void session.restartIce(transport);
+        if (transport !== undefined) session.restartIce(transport);
         return true;
       }
       case "transport-replace":
@@ -267,7 +282,7 @@ export class ConferenceMedia {
     const { emit } = this.#link;
     switch (message.colibriClass) {
       case "DominantSpeakerEndpointChangeEvent":
-        emit({ kind: "dominant", endpoint: message.dominantSpeakerEndpoint });
+        emit({ kind: "dominant", endpoint: message.dominantSpeakerEndpoint, silence: message.silence });
         return;
       case "ForwardedSources":
         emit({ kind: "forwarded", sources: message.forwardedSources });
@@ -320,5 +335,8 @@ export class ConferenceMedia {
     this.#demandTimer = undefined;
   }
 }
+
+const idOf = (session: JingleSession): { readonly id?: string } =>
+  session.bridgeSessionId === undefined ? {} : { id: session.bridgeSessionId };
 
 const now = (): Millis => millis(performance.now());

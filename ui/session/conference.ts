@@ -6,7 +6,15 @@ import { isJingleFault, type Jingle, jingleChild, jingleElement, readJingle } fr
 import { NS } from "../../appliance/wire/namespaces.ts";
 import { errorReply, iqResult } from "../../appliance/wire/stanza.ts";
 import { attr, child, type Element, is, text, xml } from "../../appliance/wire/xml.ts";
-import { readBreakout, readLobbyNews, readMetadata, readModeration, readPolls, speakerMessage } from "./components.ts";
+import {
+  readBreakout,
+  readLobbyNews,
+  readMetadata,
+  readModeration,
+  readPolls,
+  readSpeakerStats,
+  speakerMessage,
+} from "./components.ts";
 import { ConferenceMedia } from "./conference-media.ts";
 import {
   type Components,
@@ -494,6 +502,11 @@ export class Conference {
     const polls = readPolls(payload);
     if (polls !== undefined) {
       this.#emit({ kind: "polls", news: polls });
+      return;
+    }
+    const spoken = readSpeakerStats(payload);
+    if (spoken !== undefined) {
+      this.#emit({ kind: "spoken", times: spoken });
       return;
     }
     const breakout = readBreakout(payload);

@@ -4,6 +4,7 @@
  * Every change of the plan is one step of a queue, so that the browser negotiates one thing at a time; steps that only change the plan are
  * merged into the negotiation that is next.
  */
+import type { IceTransport } from "../../appliance/wire/ice-transport.ts";
 import type { Jingle } from "../../appliance/wire/jingle.ts";
 import { type EndpointSources, NO_SOURCES } from "../../appliance/wire/sources.ts";
 import type { StanzaError } from "../../appliance/wire/stanza.ts";
@@ -17,8 +18,9 @@ import {
   receivedSources,
   removeSendLine,
   removeSources,
+  withRestartedIce,
 } from "./media-plan.ts";
-import { type Announced, acceptOf, ownSources, sourceChanges } from "./own-sources.ts";
+import { type Announced, acceptOf, ownSources, restartAnswerOf, sourceChanges } from "./own-sources.ts";
 import { type OwnMedia, Peer, type PeerState } from "./peer.ts";
 import { BRIDGE_OWNER, type RemoteSource, remoteSources } from "./remote-sources.ts";
 import type { SdpMedia } from "./sdp.ts";
@@ -61,6 +63,7 @@ export class JingleSession {
   #queue: Promise<void> = Promise.resolve();
   #dirty = false;
   #accepted = false;
+  #iceGeneration = 0;
   #closed = false;
 
   constructor(offer: Jingle, options: JingleSessionOptions) {
@@ -252,12 +255,21 @@ export class JingleSession {
     return line === undefined ? undefined : this.#peer.receiver(line.mid);
   }
 
-  /** In-place ICE restart: new transport of the bridge (signaling.md 4.9); our new transport comes back. */
-  restartIce(transport: MediaPlan["transport"]): Promise<readonly SdpMedia[]> {
+  /**
+   * In-place ICE restart (signaling.md 4.9): takes the bridge's new transport and tells the focus ours, under the generation that it came with.
+   * One that carries no newer generation says nothing.
+   */
+  restartIce(transport: IceTransport): void {
     const plan = this.#plan;
-    if (plan === undefined) return Promise.resolve([]);
-    this.#plan = { ...plan, transport: { ...plan.transport, ...transport, webSockets: plan.transport.webSockets } };
-    return this.#enqueue(() => this.#negotiate()).then(() => this.#sections);
+    const generation = transport.iceGeneration ?? 0;
+    const restarted = plan === undefined ? undefined : withRestartedIce(plan.transport, transport);
+    if (plan === undefined || restarted === undefined || generation <= this.#iceGeneration) return;
+    this.#iceGeneration = generation;
+    this.#change((current) => ({ ...current, transport: restarted }));
+    void this.#enqueue(async () => {
+      if (this.#iceGeneration === generation)
+        await this.#options.send(restartAnswerOf(this.#sections, this.sid, this.#options.focusAddress, generation));
+    });
   }
 
   /** Ends here, without telling the focus. */

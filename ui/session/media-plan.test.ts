@@ -10,6 +10,7 @@ import {
   remoteSdp,
   removeSendLine,
   removeSources,
+  withRestartedIce,
 } from "./media-plan.ts";
 import type { RemoteSource } from "./remote-sources.ts";
 import { readSdp } from "./sdp.ts";
@@ -119,6 +120,30 @@ describe("the remote description", () => {
     expect(text).toContain("a=msid:b04f9a61 b04f9a61-v0\r\n");
     expect(text).toContain("a=msid:b04f9a61 b04f9a61-a0\r\n");
     expect(text).toContain("a=msid:b04f9a61-screen b04f9a61-v1\r\n");
+  });
+
+  test("an ICE restart changes credentials and candidates and nothing else", () => {
+    const before = plan();
+    const news = {
+      ...before.transport,
+      ufrag: "new1",
+      pwd: "newpwd",
+      iceGeneration: 1,
+      fingerprints: [],
+      webSockets: [],
+      candidates: before.transport.candidates.map((each) => ({ ...each, port: 10_001 })),
+    };
+    const transport = withRestartedIce(before.transport, news);
+    if (transport === undefined) throw new Error("refused");
+    const lines = (each: MediaPlan): string[] => remoteSdp(each, { version: 3, rids: false }).split("\r\n");
+    const after = lines({ ...before, transport });
+    expect(after.filter((line) => !lines(before).includes(line)).map((line) => line.split(/[: ]/)[0])).toEqual(
+      expect.arrayContaining(["a=ice-ufrag", "a=ice-pwd", "a=candidate"]),
+    );
+    expect(after.filter((line) => line.startsWith("a=fingerprint"))).toEqual(
+      lines(before).filter((line) => line.startsWith("a=fingerprint")),
+    );
+    expect(withRestartedIce(before.transport, { ...news, pwd: undefined } as unknown as typeof news)).toBeUndefined();
   });
 
   test("names from the network cannot add lines", () => {

@@ -110,6 +110,15 @@ export const removeSendLine = (plan: MediaPlan, mid: string): MediaPlan => ({
   ),
 });
 
+/**
+ * The bridge's transport after an ICE restart: other credentials and candidates, everything else as it was (DTLS goes on). Undefined when the
+ * new one has no credentials.
+ */
+export const withRestartedIce = (known: IceTransport, news: IceTransport): IceTransport | undefined =>
+  news.ufrag === undefined || news.pwd === undefined
+    ? undefined
+    : { ...known, ufrag: news.ufrag, pwd: news.pwd, candidates: news.candidates };
+
 /** The line that receives this source. */
 export const lineOf = (plan: MediaPlan, sourceName: string): Line | undefined =>
   plan.lines.find((line) => line.use.kind === "receive" && line.use.source.name === sourceName);

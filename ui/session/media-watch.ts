@@ -1,10 +1,10 @@
 /**
- * When lost media is asked for anew (product.md W59; signaling.md 4.9): a restart of the session soon, joining the room again when that brings
- * nothing. A core: told of changes and of the time, it says what is due.
+ * When lost media is asked for anew (product.md W59; signaling.md 4.9): new ICE in the session that stands, where that is allowed; then a new
+ * session; joining the room again when that brings nothing. A core: told of changes and of the time, it says what is due.
  */
 import { type Millis, millis } from "./time.ts";
 
-export type WatchAction = "restart" | "rejoin";
+export type WatchAction = "ice-restart" | "restart" | "rejoin";
 
 /** A short gap mends itself: checks go on while "disconnected". */
 const GAP_MS = 4000;
@@ -15,9 +15,17 @@ const RESTARTS_PER_MINUTE = 4;
 const PATIENCE_MS = 15_000;
 
 export class MediaWatch {
+  readonly #inPlace: boolean;
+  /** One ICE restart for each loss: what it does not mend, a second one will not. */
+  #inPlaceTried = false;
   #restarts: Millis[] = [];
   #restartAt: Millis | undefined;
   #rejoinAt: Millis | undefined;
+
+  /** `inPlace`: whether ICE may be restarted within the session. */
+  constructor(inPlace: boolean) {
+    this.#inPlace = inPlace;
+  }
 
   interrupted(now: Millis): void {
     this.#plan(now, GAP_MS);
@@ -27,9 +35,17 @@ export class MediaWatch {
     this.#plan(now, 0);
   }
 
+  /** The focus or the bridge restarts no ICE: at once a new session, to which the spacing of restarts does not apply. */
+  inPlaceRefused(now: Millis): void {
+    this.#restarts.pop();
+    this.#restartAt = undefined;
+    this.#plan(now, 0);
+  }
+
   connected(): void {
     this.#restartAt = undefined;
     this.#rejoinAt = undefined;
+    this.#inPlaceTried = false;
   }
 
   /** A new session begins: what was planned for the old one is void; the patience with the whole is not. */
@@ -56,6 +72,11 @@ export class MediaWatch {
     if (this.#restartAt !== undefined && this.#restartAt <= now) {
       this.#restartAt = undefined;
       this.#restarts = [...this.#restarts.filter((each) => now - each < 60_000), now];
+      if (this.#inPlace && !this.#inPlaceTried) {
+        this.#inPlaceTried = true;
+        this.#plan(now, BETWEEN_RESTARTS_MS);
+        return "ice-restart";
+      }
       this.#rejoinAt ??= millis(now + PATIENCE_MS);
       return "restart";
     }

@@ -136,6 +136,23 @@ export function acceptOf(
   };
 }
 
+/** What the focus is told after an ICE restart: our new transport, for both kinds, under the bridge's generation. */
+export function restartAnswerOf(
+  sections: readonly SdpMedia[],
+  sid: string,
+  initiator: string,
+  iceGeneration: number,
+): Jingle {
+  const transport = { ...ownTransport(sections, undefined), iceGeneration };
+  return {
+    action: "transport-info",
+    sid,
+    initiator,
+    contents: (["audio", "video"] as const).map((name) => ({ name, creator: "responder", transport })),
+    sources: new Map(),
+  };
+}
+
 /** What of `after` is not in `before`, and the other way round: the source-add and source-remove between two states. */
 export function sourceChanges(
   before: EndpointSources,

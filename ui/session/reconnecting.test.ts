@@ -53,7 +53,7 @@ describe("the stream", () => {
 
 describe("the media", () => {
   test("a short gap mends itself", () => {
-    const watch = new MediaWatch();
+    const watch = new MediaWatch(false);
     watch.interrupted(millis(0));
     expect(watch.nextDeadline()).toBe(millis(4000));
     watch.connected();
@@ -62,7 +62,7 @@ describe("the media", () => {
   });
 
   test("restart after 4 s, joining again 15 s after that", () => {
-    const watch = new MediaWatch();
+    const watch = new MediaWatch(false);
     watch.interrupted(millis(0));
     expect(watch.due(millis(3999))).toBeUndefined();
     expect(watch.due(millis(4000))).toBe("restart");
@@ -71,7 +71,7 @@ describe("the media", () => {
   });
 
   test("a failure is not waited for, but restarts keep 5.5 s and four a minute", () => {
-    const watch = new MediaWatch();
+    const watch = new MediaWatch(false);
     const at: number[] = [];
     let now = 0;
     for (let i = 0; i < 6; i += 1) {
@@ -93,7 +93,7 @@ describe("the media", () => {
   });
 
   test("a new offer voids the restart that was planned for the old session, not the patience", () => {
-    const watch = new MediaWatch();
+    const watch = new MediaWatch(false);
     watch.interrupted(millis(0));
     watch.renewed();
     expect(watch.nextDeadline()).toBeUndefined();
@@ -103,8 +103,31 @@ describe("the media", () => {
     expect(watch.due(millis(15_000))).toBe("rejoin");
   });
 
+  test("where it is allowed, ICE is restarted in the session first, once for each loss", () => {
+    const watch = new MediaWatch(true);
+    watch.interrupted(millis(0));
+    expect(watch.due(millis(4000))).toBe("ice-restart");
+    watch.interrupted(millis(4100)); // still nothing
+    expect(watch.nextDeadline()).toBe(millis(9500));
+    expect(watch.due(millis(9500))).toBe("restart");
+    expect(watch.due(millis(24_500))).toBe("rejoin");
+    watch.connected();
+    watch.failed(millis(60_000));
+    expect(watch.due(millis(60_000))).toBe("ice-restart");
+    watch.connected();
+    expect(watch.nextDeadline()).toBeUndefined();
+  });
+
+  test("an ICE restart that is refused is followed by a new session at once", () => {
+    const watch = new MediaWatch(true);
+    watch.failed(millis(0));
+    expect(watch.due(millis(0))).toBe("ice-restart");
+    watch.inPlaceRefused(millis(50));
+    expect(watch.due(millis(50))).toBe("restart");
+  });
+
   test("ended by the focus: nothing to mend", () => {
-    const watch = new MediaWatch();
+    const watch = new MediaWatch(false);
     watch.failed(millis(0));
     watch.ended();
     expect(watch.nextDeadline()).toBeUndefined();

@@ -1,7 +1,7 @@
 /**
  * What a meeting tells the page: plain values, printable as JSON (style 3.4). Tracks are asked for by source name.
  */
-import type { BreakoutRoom, LobbyNews, ModerationNews, PollNews, RoomMetadata } from "./components.ts";
+import type { BreakoutRoom, LobbyNews, ModerationNews, PollNews, RoomMetadata, SpokenTimes } from "./components.ts";
 import type { Components } from "./conference-request.ts";
 import type { ChatMessage, JoinRefusal, LeaveReason, Occupant } from "./room.ts";
 import type { RoomInfo } from "./room-settings.ts";
@@ -49,7 +49,8 @@ export type SessionEvent =
   | { readonly kind: "media"; readonly state: MediaState }
   | { readonly kind: "sources"; readonly sources: readonly ShownSource[] }
   | { readonly kind: "channel"; readonly open: boolean }
-  | { readonly kind: "dominant"; readonly endpoint: string }
+  | { readonly kind: "dominant"; readonly endpoint: string; readonly silence: boolean }
+  | { readonly kind: "spoken"; readonly times: SpokenTimes }
   | { readonly kind: "forwarded"; readonly sources: readonly string[] }
   | { readonly kind: "connectivity"; readonly endpoint: string; readonly active: boolean }
   | { readonly kind: "wanted"; readonly source: string; readonly maxHeight: number }

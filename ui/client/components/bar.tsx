@@ -223,6 +223,9 @@ function More() {
           {store.t("menu.rooms")}
         </MenuItem>
       )}
+      <MenuItem icon="volume-2" onSelect={() => dispatch({ kind: "dialog", dialog: { kind: "speaking-time" } })}>
+        {store.t("menu.speaking-time")}
+      </MenuItem>
       <MenuItem
         icon="headphones"
         checked={state.audioOnly}

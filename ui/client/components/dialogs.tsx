@@ -1,13 +1,15 @@
 /** Questions and settings, on the native dialog: focus is held inside, Escape closes, the safe answer is focused (look page, 6). */
-import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { LANGUAGES } from "../../messages/messages.ts";
-import { isModerator } from "../state.ts";
 import { useStore } from "./context.ts";
+import { Done, Frame, Switch } from "./dialog-frame.tsx";
 import { HoldButton } from "./hold-button.tsx";
 import { Icon } from "./icon.tsx";
 import { DeviceRow } from "./prejoin.tsx";
+import { RenameRoomDialog } from "./rename-room.tsx";
+import { SecurityDialog } from "./security.tsx";
 import { ShortcutList } from "./shortcut-list.tsx";
+import { SpeakingTimeDialog } from "./speaking-time.tsx";
 
 export function Dialogs() {
   const store = useStore();
@@ -38,6 +40,10 @@ export function Dialogs() {
       return <SecurityDialog />;
     case "poll":
       return <PollDialog />;
+    case "rename-room":
+      return <RenameRoomDialog jid={dialog.jid} />;
+    case "speaking-time":
+      return <SpeakingTimeDialog />;
     case "devices":
       return (
         <Frame title={store.t("devices.title")}>
@@ -46,57 +52,6 @@ export function Dialogs() {
         </Frame>
       );
   }
-}
-
-interface FrameProps {
-  readonly title: string;
-  readonly onClose?: () => void;
-  readonly children: ComponentChildren;
-}
-
-function Frame({ title, onClose, children }: FrameProps) {
-  const store = useStore();
-  const element = useRef<HTMLDialogElement>(null);
-  const close = onClose ?? (() => store.dispatch({ kind: "dialog", dialog: undefined }));
-  useEffect(() => {
-    const before = document.activeElement;
-    const dialog = element.current;
-    if (dialog !== null && !dialog.open) dialog.showModal();
-    dialog?.querySelector<HTMLElement>("[data-first]")?.focus();
-    return () => {
-      dialog?.close();
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
-    };
-  }, []);
-  return (
-    <dialog
-      ref={element}
-      aria-labelledby="dialog-title"
-      onCancel={(event) => {
-        event.preventDefault();
-        close();
-      }}
-    >
-      <h2 id="dialog-title">{title}</h2>
-      {children}
-    </dialog>
-  );
-}
-
-function Done({ label }: { readonly label: string }) {
-  const store = useStore();
-  return (
-    <div class="answers">
-      <button
-        class="btn primary"
-        type="button"
-        data-first
-        onClick={() => store.dispatch({ kind: "dialog", dialog: undefined })}
-      >
-        {label}
-      </button>
-    </div>
-  );
 }
 
 function PasswordDialog({ wrong }: { readonly wrong: boolean }) {
@@ -274,34 +229,6 @@ function MuteAllDialog() {
   );
 }
 
-interface SwitchProps {
-  readonly label: string;
-  readonly hint?: string;
-  readonly checked: boolean;
-  readonly disabled?: boolean;
-  readonly onChange: (on: boolean) => void;
-}
-
-function Switch({ label, hint, checked, disabled, onChange }: SwitchProps) {
-  return (
-    <label class="opt">
-      <span class="grow">
-        <span class="strong">{label}</span>
-        {hint === undefined ? null : <span class="hint block">{hint}</span>}
-      </span>
-      <input
-        class="toggle"
-        type="checkbox"
-        role="switch"
-        aria-checked={checked}
-        checked={checked}
-        disabled={disabled}
-        onChange={(event) => onChange(event.currentTarget.checked)}
-      />
-    </label>
-  );
-}
-
 function SettingsDialog() {
   const store = useStore();
   const { preferences } = store.state;
@@ -357,90 +284,6 @@ function SettingsDialog() {
         />
       </div>
       <Done label={store.t("settings.done")} />
-    </Frame>
-  );
-}
-
-function SecurityDialog() {
-  const store = useStore();
-  const { state, dispatch } = store;
-  const { info, moderation, components } = state;
-  const [password, setPassword] = useState("");
-  const mine = isModerator(state);
-  return (
-    <Frame title={store.t("security.title")}>
-      <div class="stack gap-s">
-        {mine ? null : <p class="note">{store.t("security.only-moderators")}</p>}
-        {components.lobby === undefined || info.isBreakout ? null : (
-          <Switch
-            label={store.t("security.lobby")}
-            hint={store.t("security.lobby-hint")}
-            checked={info.lobbyOn}
-            disabled={!mine}
-            onChange={(on) => dispatch({ kind: "set-lobby", on })}
-          />
-        )}
-        {components.avModeration === undefined ? null : (
-          <>
-            <Switch
-              label={store.t("security.moderate-audio")}
-              checked={moderation.on.has("audio")}
-              disabled={!mine}
-              onChange={(on) => dispatch({ kind: "moderate", media: "audio", on })}
-            />
-            <Switch
-              label={store.t("security.moderate-video")}
-              checked={moderation.on.has("video")}
-              disabled={!mine}
-              onChange={(on) => dispatch({ kind: "moderate", media: "video", on })}
-            />
-          </>
-        )}
-        {info.locked ? (
-          <div class="row between">
-            <p>{store.t("security.locked")}</p>
-            <button
-              class="btn small"
-              type="button"
-              disabled={!mine}
-              onClick={() => dispatch({ kind: "set-password", password: "" })}
-            >
-              {store.t("security.remove")}
-            </button>
-          </div>
-        ) : (
-          <form
-            class="field"
-            onSubmit={(event) => {
-              event.preventDefault();
-              if (password.trim() === "") return;
-              dispatch({ kind: "set-password", password: password.trim() });
-              setPassword("");
-            }}
-          >
-            <label for="set-password">{store.t("security.password")}</label>
-            <div class="row">
-              <input
-                class="input grow"
-                id="set-password"
-                autocomplete="off"
-                maxLength={80}
-                disabled={!mine}
-                aria-describedby="set-password-hint"
-                value={password}
-                onInput={(event) => setPassword(event.currentTarget.value)}
-              />
-              <button class="btn" type="submit" disabled={!mine}>
-                {store.t("security.set")}
-              </button>
-            </div>
-            <p class="hint" id="set-password-hint">
-              {store.t("security.password-hint")}
-            </p>
-          </form>
-        )}
-      </div>
-      <Done label={store.t("security.done")} />
     </Frame>
   );
 }

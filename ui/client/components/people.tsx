@@ -126,6 +126,7 @@ function Row({ person }: { readonly person: Person }) {
   const moderated = state.moderation.on;
   const mayTalk = state.moderation.allowed.get("audio")?.includes(person.endpoint) === true;
   const mayShow = state.moderation.allowed.get("video")?.includes(person.endpoint) === true;
+  const mayShare = state.moderation.allowed.get("desktop")?.includes(person.endpoint) === true;
   return (
     <li class="pl" data-endpoint={person.endpoint}>
       <Face endpoint={person.endpoint} name={name} />
@@ -192,6 +193,14 @@ function Row({ person }: { readonly person: Person }) {
             onSelect={() => dispatch({ kind: "allow", endpoint: person.endpoint, media: "video", on: true })}
           >
             {store.t("people.allow-camera")}
+          </MenuItem>
+        ) : null}
+        {moderating && person.role !== "moderator" && moderated.has("desktop") && !mayShare ? (
+          <MenuItem
+            icon="monitor-up"
+            onSelect={() => dispatch({ kind: "allow", endpoint: person.endpoint, media: "desktop", on: true })}
+          >
+            {store.t("people.allow-share")}
           </MenuItem>
         ) : null}
         {moderating && person.role !== "moderator" ? (

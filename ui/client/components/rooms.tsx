@@ -67,15 +67,21 @@ function Group({ room, title }: { readonly room: BreakoutRoom; readonly title: s
           </button>
         )}
         {moderating && !room.isMain ? (
-          <button
+          <Menu
+            label={store.t("rooms.options", title)}
+            button={<Icon name="ellipsis" size="s" />}
             class="btn ghost small sq"
-            type="button"
-            aria-label={store.t("rooms.remove")}
-            title={store.t("rooms.remove")}
-            onClick={() => store.dispatch({ kind: "breakout-remove", jid: room.jid })}
           >
-            <Icon name="trash-2" size="s" />
-          </button>
+            <MenuItem
+              icon="pencil"
+              onSelect={() => store.dispatch({ kind: "dialog", dialog: { kind: "rename-room", jid: room.jid } })}
+            >
+              {store.t("rooms.rename")}
+            </MenuItem>
+            <MenuItem icon="trash-2" danger onSelect={() => store.dispatch({ kind: "breakout-remove", jid: room.jid })}>
+              {store.t("rooms.remove")}
+            </MenuItem>
+          </Menu>
         ) : null}
       </div>
       <ul>
