@@ -45,6 +45,7 @@ export const clientConfig = (
     bridgeChannel: { preferSctp: clients.sctp === "on" || (apple && clients.sctp !== "off") },
     hiddenDomain: domains.hidden,
     p2p: { enabled: false, stunServers: [] },
+    enableIceRestart: true,
     disableThirdPartyRequests: true,
     analytics: {},
     deploymentInfo: {},

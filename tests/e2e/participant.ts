@@ -132,7 +132,7 @@ export class Participant {
   }
 
   /** A key, as a shortcut. */
-  async key(key: "m" | "v" | "d" | "r" | "c" | "p"): Promise<void> {
+  async key(key: "m" | "v" | "d" | "r" | "c" | "p" | "t"): Promise<void> {
     await this.page.bringToFront();
     // A letter typed into a field is no shortcut.
     await this.page.evaluate(() => {
@@ -232,6 +232,13 @@ export class Participant {
       () => this.page.evaluate((wanted: string) => document.body.innerText.includes(wanted), text).catch(() => false),
       () => this.page.evaluate(() => document.body.innerText.slice(0, 2_000)),
     );
+  }
+
+  /** Takes an entry of the menu beside somebody's name in the list of people. */
+  async option(name: string, entry: string): Promise<void> {
+    if ((await this.page.$("#people")) === null) await this.key("p");
+    await this.press(`Options for ${name}`, "#people");
+    await this.press(entry, "[popover]:popover-open");
   }
 
   /** Mutes somebody's microphone from the list of people. */

@@ -67,6 +67,8 @@ export interface Summary {
     readonly media: string;
     readonly channel: boolean;
     readonly network: string;
+    /** What was last asked of the focus for lost media: `nothing`, `ice-restart`, `restart`. */
+    readonly asked: string;
   };
   readonly joining: string;
   readonly fault: string | undefined;
@@ -186,6 +188,7 @@ async function summarize({ store, conference }: Performer): Promise<Summary> {
       media: session?.peer.state ?? "none",
       channel: conference?.media.channelOpen ?? false,
       network: state.network,
+      asked: conference?.media.asked ?? "nothing",
     },
     joining: state.joining,
     fault:

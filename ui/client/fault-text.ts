@@ -7,6 +7,9 @@ export function faultText(fault: JoinFault): Text {
     case "refused":
       return text(`fault.join.${fault.refusal.kind}`);
     case "token":
+      // The server's words are protocol, and English: those that people can do something about have a text of ours.
+      if (/expired/i.test(fault.text)) return text("fault.token-expired");
+      return text(/not valid yet|nbf/i.test(fault.text) ? "fault.token-early" : "fault.token");
     case "reservation":
       return text(`fault.${fault.kind}`, fault.text);
     default:

@@ -33,6 +33,7 @@ const beginning = initialState({
   },
   preferences,
   requireName: settings.requireDisplayName,
+  loginUrl: settings.loginUrl,
   startMicrophoneMuted: settings.startWithAudioMuted,
   startCameraMuted: settings.startWithVideoMuted,
 });

@@ -144,6 +144,8 @@ export interface MeetingState {
   readonly page: Page;
   readonly room: { readonly id: string; readonly title: string; readonly subject: string; readonly appName: string };
   readonly requireName: boolean;
+  /** Where people log in, when it is not done on this page. */
+  readonly loginUrl: string | undefined;
   readonly preferences: Preferences;
   readonly devices: Devices;
   readonly permission: "unknown" | "asking" | "granted" | "denied";
@@ -376,6 +378,7 @@ export const DEFAULT_PREFERENCES: Preferences = {
 export interface Beginning {
   readonly room: MeetingState["room"];
   readonly preferences: Preferences;
+  readonly loginUrl?: string | undefined;
   readonly requireName: boolean;
   readonly startMicrophoneMuted: boolean;
   readonly startCameraMuted: boolean;
@@ -387,6 +390,7 @@ export function initialState(beginning: Beginning): MeetingState {
     page: beginning.room.id === "" ? "start" : "prejoin",
     room: beginning.room,
     requireName: beginning.requireName,
+    loginUrl: beginning.loginUrl,
     preferences,
     devices: { microphones: [], cameras: [], speakers: [] },
     permission: "unknown",

@@ -216,6 +216,7 @@ export const de: Messages = {
   "login.user": "Benutzername",
   "login.password": "Passwort",
   "login.wrong": "Name und Passwort passen nicht zusammen.",
+  "login.elsewhere": "Du meldest dich an anderer Stelle an und kommst in diesen Raum zurück.",
   "login.go": "Anmelden",
 
   "leave.title": "Dieses Treffen verlassen?",
@@ -285,10 +286,9 @@ export const de: Messages = {
 
   "fault.unreachable": "Die Box antwortet nicht. Es wird neu versucht.",
   "fault.credentials": "Diese Box fragt nach Benutzername und Passwort.",
-  "fault.token": (reason) =>
-    String(reason ?? "") === ""
-      ? "Dieser Link gilt nicht. Lass dir einen neuen geben."
-      : `Dieser Link gilt nicht: ${reason}.`,
+  "fault.token": "Dieser Link gilt nicht. Lass dir einen neuen geben.",
+  "fault.token-expired": "Dieser Link ist abgelaufen. Lass dir einen neuen geben.",
+  "fault.token-early": "Dieser Link gilt noch nicht. Komm zur Zeit des Treffens wieder.",
   "fault.login-required": "Erst muss sich jemand anmelden, der einladen darf.",
   "fault.reservation": (reason) => `Dieser Raum ist jetzt nicht nutzbar. ${reason ?? ""}`,
   "fault.focus": "Die Box kann den Raum nicht öffnen.",

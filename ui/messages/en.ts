@@ -217,6 +217,7 @@ export const en = {
   "login.user": "User name",
   "login.password": "Password",
   "login.wrong": "Name and password do not fit.",
+  "login.elsewhere": "You log in at another place and come back to this room.",
   "login.go": "Log in",
 
   "leave.title": "Leave this meeting?",
@@ -286,10 +287,9 @@ export const en = {
 
   "fault.unreachable": "The box does not answer. Trying again.",
   "fault.credentials": "This box asks for a user name and a password.",
-  "fault.token": (reason) =>
-    String(reason) === "" || String(reason) === "undefined"
-      ? "This link is not valid. Ask for a new one."
-      : `This link is not valid: ${reason}.`,
+  "fault.token": "This link is not valid. Ask for a new one.",
+  "fault.token-expired": "This link has expired. Ask for a new one.",
+  "fault.token-early": "This link is not valid yet. Come back at the time of the meeting.",
   "fault.login-required": "A host has to log in first.",
   "fault.reservation": (reason) => `This room cannot be used now. ${reason ?? ""}`,
   "fault.focus": "The box cannot open the room.",

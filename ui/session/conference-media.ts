@@ -6,7 +6,7 @@ import type { BridgeMessage, ClientMessage, VideoTypeName } from "../../applianc
 import type { Jingle } from "../../appliance/wire/jingle.ts";
 import { BridgeChannel, channelUrls } from "./bridge-channel.ts";
 import { type IqOutcome, JingleSession, type JingleSessionEvent } from "./jingle-session.ts";
-import { MediaWatch } from "./media-watch.ts";
+import { MediaWatch, type WatchAction } from "./media-watch.ts";
 import { sourceNames } from "./own-sources.ts";
 import type { OwnMedia } from "./peer.ts";
 import { type QualityChoice, receiverConstraints, type SeenSource } from "./quality.ts";
@@ -46,6 +46,7 @@ export class ConferenceMedia {
   #seen: readonly SeenSource[] = [];
   #choice: QualityChoice = { audioOnly: false, hidden: false, maxHeight: 2160, lastN: -1 };
   #asked = "";
+  #lastAsked: WatchAction | "nothing" = "nothing";
   #demandTimer: ReturnType<typeof setTimeout> | undefined;
   #watchTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -57,6 +58,11 @@ export class ConferenceMedia {
 
   get session(): JingleSession | undefined {
     return this.#session;
+  }
+
+  /** What was last asked for because media was lost. */
+  get asked(): WatchAction | "nothing" {
+    return this.#lastAsked;
   }
 
   get channelOpen(): boolean {
@@ -160,6 +166,7 @@ export class ConferenceMedia {
       return;
     }
     const action = this.#watch.due(now());
+    if (action !== undefined) this.#lastAsked = action;
     if (action === "ice-restart") void this.#restartIce();
     if (action === "restart") void this.#restart();
     if (action === "rejoin") this.#link.rejoin();

@@ -115,3 +115,37 @@ describe("the bridge channel's address", () => {
     expect(channelUrls([], own, undefined)).toEqual([]);
   });
 });
+
+describe("tokens in links", () => {
+  const jwt = (claims: object): string =>
+    `e30.${btoa(String.fromCharCode(...new TextEncoder().encode(JSON.stringify(claims))))
+      .replaceAll("+", "-")
+      .replaceAll("/", "_")
+      .replaceAll("=", "")}.x`;
+
+  test("in the query, or in the fragment as a login brings it back", () => {
+    expect(readSettings(CONFIG, page("/r", { search: "?jwt=a.b.c" })).token).toBe("a.b.c");
+    expect(readSettings(CONFIG, page("/r", { hash: "#adapter=true&jwt=a.b.c" })).token).toBe("a.b.c");
+    expect(readSettings(CONFIG, page("/r", { hash: "#jwt=%22a.b.c%22" })).token).toBe("a.b.c");
+    expect(readSettings(CONFIG, page("/r")).token).toBeUndefined();
+  });
+
+  test("the name in it is proposed; a link's own name wins; rubbish gives none", () => {
+    const named = (search: string, hash = ""): string | undefined =>
+      readSettings(CONFIG, page("/r", { search, hash })).displayName;
+    expect(named(`?jwt=${jwt({ context: { user: { name: "Zoë Ñ" } } })}`)).toBe("Zoë Ñ");
+    expect(named(`?jwt=${jwt({ context: { user: { name: "Zoë" } } })}`, '#userInfo.displayName="Ana"')).toBe("Ana");
+    for (const bad of ["x", "..", "a.b.c", jwt({ context: 3 }), jwt({ context: { user: { name: 7 } } })])
+      expect(named(`?jwt=${bad}`)).toBeUndefined();
+  });
+
+  test("where people log in, with the room filled in; only http addresses", () => {
+    const at = (tokenAuthUrl: string, path = "/Weekly%20Plan"): string | undefined =>
+      readSettings({ ...CONFIG, tokenAuthUrl }, page(path)).loginUrl;
+    expect(at("https://id.example/{room}")).toBe("https://id.example/Weekly%20Plan");
+    expect(new URL(at("https://id.example/?state={state}", "/team/Plan") ?? "").searchParams.get("state")).toBe(
+      '{"room":"Plan","roomSafe":"plan","tenant":"team"}',
+    );
+    expect(at("javascript:alert(1)//{room}")).toBeUndefined();
+  });
+});

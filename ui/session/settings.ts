@@ -51,6 +51,8 @@ export interface ClientSettings {
   /** `conferenceRequestUrl`: ask the focus over HTTP instead of XMPP (signaling.md 2.2). */
   readonly conferenceRequestUrl: string | undefined;
   readonly iceRestart: boolean;
+  /** `tokenAuthUrl`, filled in: where people get the token that this box asks for. */
+  readonly loginUrl: string | undefined;
 }
 
 type Bag = Readonly<Record<string, unknown>>;
@@ -80,11 +82,12 @@ export function readSettings(config: unknown, page: PageAddress): ClientSettings
   const channel = bag(own["bridgeChannel"]);
   const query = new URLSearchParams(page.search);
   const domain = text(hosts["domain"]) ?? page.host.replace(/:\d+$/, "");
-  const token = text(query.get("jwt"));
+  const token = text(query.get("jwt")) ?? overrides.token;
   const anonymous = text(hosts["anonymousdomain"]);
   const login = anonymous !== undefined && token === undefined && query.get("login") !== "true" ? anonymous : domain;
   const named = query.get("room") ?? lastSegment(page.pathname);
   const room = named === undefined ? undefined : normaliseRoom(named);
+  const loginUrl = text(own["tokenAuthUrl"]);
   return {
     loginDomain: login,
     domain,
@@ -104,7 +107,7 @@ export function readSettings(config: unknown, page: PageAddress): ClientSettings
     startWithAudioMuted: flag(options["startWithAudioMuted"], false),
     startWithVideoMuted: flag(options["startWithVideoMuted"], false),
     requireDisplayName: flag(options["requireDisplayName"], false),
-    displayName: overrides.displayName,
+    displayName: overrides.displayName ?? (token === undefined ? undefined : nameInToken(token)),
     subject: text(options["subject"]),
     simulcast: !flag(options["disableSimulcast"], false),
     cameraHeight: clamp(number(own["resolution"]) ?? 720, 180, 2160),
@@ -112,6 +115,8 @@ export function readSettings(config: unknown, page: PageAddress): ClientSettings
     hiddenDomain: text(own["hiddenDomain"]),
     conferenceRequestUrl: text(own["conferenceRequestUrl"]),
     iceRestart: flag(own["enableIceRestart"], false),
+    loginUrl:
+      loginUrl === undefined || named === undefined ? undefined : filledLoginUrl(loginUrl, named, room ?? "", page),
   };
 }
 
@@ -160,23 +165,51 @@ function resolve(address: string | undefined, page: PageAddress, socket: boolean
   return `${scheme}//${page.host}${address.startsWith("/") ? "" : "/"}${address}`;
 }
 
+/**
+ * Place-holders as Jitsi's pages fill them in: the room, and a state from which the login's other end finds the way back. An address that is
+ * not http(s) is none: it would run as a script.
+ */
+function filledLoginUrl(template: string, named: string, room: string, page: PageAddress): string | undefined {
+  const segments = page.pathname.split("/").filter((each) => each !== "");
+  const tenant = segments.length > 1 ? segments[0] : undefined;
+  const state = JSON.stringify({ room: decode(named), roomSafe: room, ...(tenant === undefined ? {} : { tenant }) });
+  const filled = template
+    .replaceAll("{room}", encodeURIComponent(decode(named)))
+    .replaceAll("{state}", encodeURIComponent(state));
+  return /^https?:\/\//i.test(filled) ? filled : undefined;
+}
+
+/** The name that a token carries, for the form; whether the token holds is the server's to say. */
+function nameInToken(token: string): string | undefined {
+  try {
+    const body = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const claims: unknown = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(body), (c) => c.charCodeAt(0))));
+    return text(bag(bag(bag(claims)["context"])["user"])["name"])?.slice(0, 80);
+  } catch {
+    return undefined; // not a token at all: the server says so when one joins
+  }
+}
+
 interface Fragment {
   readonly config: Record<string, unknown>;
+  readonly token: string | undefined;
   readonly displayName: string | undefined;
 }
 
 function readFragment(hash: string): Fragment {
   const config: Record<string, unknown> = {};
   let displayName: string | undefined;
+  let token: string | undefined;
   for (const pair of hash.replace(/^#/, "").split("&").slice(0, 100)) {
     const equals = pair.indexOf("=");
     if (equals === -1) continue;
     const key = decode(pair.slice(0, equals));
     const value = parseValue(decode(pair.slice(equals + 1)));
+    if (key === "jwt") token = text(decode(pair.slice(equals + 1)).replaceAll('"', ""));
     if (key === "userInfo.displayName") displayName = text(value)?.slice(0, 80);
     for (const name of OVERRIDABLE) if (key === `config.${name}`) config[name] = value;
   }
-  return { config, displayName };
+  return { config, displayName, token };
 }
 
 function parseValue(source: string): unknown {

@@ -104,6 +104,8 @@ function LoginDialog({ wrong }: { readonly wrong: boolean }) {
   const store = useStore();
   const [user, setUser] = useState("");
   const [password, setPassword] = useState("");
+  const { loginUrl } = store.state;
+  if (loginUrl !== undefined) return <LoginElsewhere url={loginUrl} />;
   return (
     <Frame title={store.t("login.title")} onClose={() => store.dispatch({ kind: "cancel-join" })}>
       <form
@@ -152,6 +154,24 @@ function LoginDialog({ wrong }: { readonly wrong: boolean }) {
           </button>
         </div>
       </form>
+    </Frame>
+  );
+}
+
+/** The box takes tokens of another service: people log in there and come back with one. */
+function LoginElsewhere({ url }: { readonly url: string }) {
+  const store = useStore();
+  return (
+    <Frame title={store.t("login.title")} onClose={() => store.dispatch({ kind: "cancel-join" })}>
+      <p>{store.t("login.elsewhere")}</p>
+      <div class="answers">
+        <button class="btn" type="button" onClick={() => store.dispatch({ kind: "cancel-join" })}>
+          {store.t("prejoin.cancel")}
+        </button>
+        <a class="btn primary" href={url} data-first>
+          {store.t("login.go")}
+        </a>
+      </div>
     </Frame>
   );
 }
