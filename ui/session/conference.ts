@@ -417,7 +417,10 @@ export class Conference {
         this.#finish(event.reason, event.actor, event.text);
         return;
       case "destroyed":
-        this.#finish("ended", undefined, event.text);
+        // A group that is taken away names the room to go back to (signaling.md 3.8).
+        if (event.alternate === undefined || event.alternate === room.address)
+          this.#finish("ended", undefined, event.text);
+        else this.#goOn(event.alternate);
         return;
       case "focus":
         this.#emit({ kind: "focus", ...event.focus });
@@ -519,7 +522,12 @@ export class Conference {
     const room = this.#room;
     if (room === undefined || room.address === roomJid) return;
     this.#connection.send(leavePresence(`${room.address}/${room.self}`, "switch_room"));
-    this.#media.close();
+    this.#goOn(roomJid);
+  }
+
+  /** In another room, now that we are in none. */
+  #goOn(roomJid: string): void {
+    this.#media.close(); // whoever leaves a room need not end the session in it
     this.#room = undefined;
     this.#roomJid = roomJid;
     this.#handAt = undefined;
