@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { createContext, runInContext } from "node:vm";
 import type { GatewayConfig } from "../config.ts";
 import { Gateway, type GatewayAnswer, type RequestSource } from "./gateway.ts";
 import type { StaticFile, StaticTable } from "./static-files.ts";
@@ -387,6 +388,26 @@ describe("config.js", () => {
       bridgeChannel: { preferSctp: true },
       recordingService: { enabled: true },
     });
+  });
+
+  test("an app asks with the room's name and runs it in a bare sandbox, where only data survives", () => {
+    const answer = ask("/team/config.js?room=weekly&release=1", { host: "10.0.0.5:8443" });
+    if (answer.type !== "answer") throw new Error("no answer");
+    expect(answer.status).toBe(200); // nothing else counts for an app
+    const sandbox = createContext({});
+    const config = JSON.parse(runInContext(`${String(answer.body)}; JSON.stringify(config)`, sandbox)) as unknown;
+    expect(config).toMatchObject({
+      hosts: { domain: "meet.jitsi", muc: "muc.team.meet.jitsi", focus: "focus.meet.jitsi" },
+      focusUserJid: "focus@auth.meet.jitsi",
+      websocket: "wss://10.0.0.5:8443/team/xmpp-websocket",
+      websocketKeepAliveUrl: "https://10.0.0.5:8443/team/_unlock",
+      bosh: "https://10.0.0.5:8443/team/http-bind",
+      enableIceRestart: true,
+      p2p: { enabled: false, stunServers: [] }, // or apps would ask a public STUN server
+    });
+    // What it is asked every minute afterwards.
+    const alive = ask("/team/_unlock?room=weekly", { host: "10.0.0.5:8443" });
+    expect(alive).toMatchObject({ status: 200, body: "", headers: { "Access-Control-Allow-Origin": "*" } });
   });
 
   test("the owner's keys win", () => expect(configOf("/config.js")["resolution"]).toBe(360));
