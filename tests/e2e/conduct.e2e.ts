@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await chromium?.close();
   await box?.stop();
-}, 60_000);
+}, 120_000);
 
 test("three people meet", async () => {
   ana = await join("Ana");
@@ -54,7 +54,7 @@ test("a private message reaches one person, marked as private, and nobody else",
   );
   expect(chat.map((line) => line.text)).not.toContain("between us");
   await ben.key("c");
-}, 60_000);
+}, 120_000);
 
 test("a reaction floats over the tile of whoever sent it", async () => {
   const { endpoint } = await ana.summary();
@@ -68,7 +68,7 @@ test("a reaction floats over the tile of whoever sent it", async () => {
         endpoint,
       ),
     );
-}, 30_000);
+}, 60_000);
 
 test("speaking time is counted and shown", async () => {
   await ana.key("m");
@@ -87,7 +87,7 @@ test("speaking time is counted and shown", async () => {
   await ana.screenshot("speaking-time-1280x720");
   await ana.press("Close", "dialog");
   for (const person of [ana, cleo]) await person.key("m");
-}, 90_000);
+}, 120_000);
 
 test("a newcomer is told who spoke before", async () => {
   const { endpoint } = await ben.summary();
@@ -103,7 +103,7 @@ test("a newcomer is told who spoke before", async () => {
   expect((await dora.summary()).participants.map((each) => each.endpoint)).toContain(endpoint);
   await dora.close();
   await ana.until("to see Dora gone", ({ participants }) => participants.length === 2);
-}, 60_000);
+}, 120_000);
 
 test("where sharing has to be asked for, it waits for a moderator", async () => {
   await ana.menu("Lock and lobby");
@@ -124,7 +124,7 @@ test("where sharing has to be asked for, it waits for a moderator", async () => 
   await ana.flip("Ask before sharing");
   await ana.press("Done", "dialog");
   await cleo.sees("Everybody may share again.");
-}, 90_000);
+}, 120_000);
 
 test("newcomers start without sound and picture where a moderator wants that, and can switch them on", async () => {
   await ana.menu("Lock and lobby");
@@ -223,7 +223,7 @@ test("a moderator ends the meeting for everybody by holding the button", async (
     await person.until("to see the end", (summary) => summary.page === "end" && summary.end === "ended");
   await ben.sees("A host ended it for everybody.");
   await ana.page.mouse.up();
-}, 60_000);
+}, 120_000);
 
 test("no page had an error, nor had the box", () => {
   expect(everybody().flatMap((person) => person.errors().map((error) => `${person.name}: ${error}`))).toEqual([]);
