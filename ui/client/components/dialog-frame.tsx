@@ -17,7 +17,8 @@ export function Frame({ title, onClose, children }: FrameProps) {
     const before = document.activeElement;
     const dialog = element.current;
     if (dialog !== null && !dialog.open) dialog.showModal();
-    dialog?.querySelector<HTMLElement>("[data-first]")?.focus();
+    dialog?.querySelector<HTMLElement>("[data-first]")?.focus({ preventScroll: true });
+    dialog?.scrollTo(0, 0);
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
