@@ -214,7 +214,7 @@ function fault(state: MeetingState, which: MeetingState["fault"]): Step {
   const dialogOf = (): MeetingState["dialog"] => {
     if (which.kind === "refused" && which.refusal.kind === "password")
       return { kind: "password", wrong: state.dialog === undefined && state.fault?.kind === "refused" };
-    if (which.kind === "credentials" || which.kind === "login-required")
+    if (which.kind === "credentials" || which.kind === "login-elsewhere" || which.kind === "login-required")
       return { kind: "login", wrong: state.fault?.kind === "credentials" };
     return state.dialog;
   };

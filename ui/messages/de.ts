@@ -286,6 +286,7 @@ export const de: Messages = {
 
   "fault.unreachable": "Die Box antwortet nicht. Es wird neu versucht.",
   "fault.credentials": "Diese Box fragt nach Benutzername und Passwort.",
+  "fault.login-elsewhere": "Diese Box fragt, wer du bist.",
   "fault.token": "Dieser Link gilt nicht. Lass dir einen neuen geben.",
   "fault.token-expired": "Dieser Link ist abgelaufen. Lass dir einen neuen geben.",
   "fault.token-early": "Dieser Link gilt noch nicht. Komm zur Zeit des Treffens wieder.",

@@ -287,6 +287,7 @@ export const en = {
 
   "fault.unreachable": "The box does not answer. Trying again.",
   "fault.credentials": "This box asks for a user name and a password.",
+  "fault.login-elsewhere": "This box asks who you are.",
   "fault.token": "This link is not valid. Ask for a new one.",
   "fault.token-expired": "This link has expired. Ask for a new one.",
   "fault.token-early": "This link is not valid yet. Come back at the time of the meeting.",

@@ -187,7 +187,10 @@ export class Conference {
         else
           this.#emit({
             kind: "fault",
-            fault: event.reason === "token" ? { kind: "token", text: event.text } : { kind: "credentials" },
+            fault:
+              event.reason === "token"
+                ? { kind: "token", text: event.text }
+                : { kind: this.#settings.loginUrl === undefined ? "credentials" : "login-elsewhere" },
           });
         return;
       case "stanza":

@@ -20,6 +20,8 @@ export type EndReason = "left" | "kicked" | "banned" | "replaced" | "ended" | "c
 export type JoinFault =
   | { readonly kind: "unreachable" }
   | { readonly kind: "credentials" }
+  /** A token is needed, and there is a place to get one (`tokenAuthUrl`). */
+  | { readonly kind: "login-elsewhere" }
   | { readonly kind: "token"; readonly text: string }
   | { readonly kind: "login-required" }
   | { readonly kind: "reservation"; readonly text: string }
