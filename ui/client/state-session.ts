@@ -159,7 +159,7 @@ export function updateSession(state: MeetingState, event: SessionEvent, now: Epo
         ...emptyMeeting(state.view),
         breakout: state.breakout,
         components: state.components,
-        network: "new-session",
+        network: "moving",
         handAt: undefined,
         chat: [],
       });
@@ -247,7 +247,7 @@ function joined(state: MeetingState, event: Extract<SessionEvent, { kind: "joine
   const effects: Effect[] = [{ kind: "own-presence" }];
   if (state.handAt !== undefined) effects.push({ kind: "hand", at: state.handAt });
   if (!again) return say([next, effects], text("said.joined", state.room.title));
-  return state.network === "fine" ? [next, effects] : merge(backAgain(next), effects);
+  return state.network === "fine" || state.network === "moving" ? [next, effects] : merge(backAgain(next), effects);
 }
 
 const merge = (step: Step, effects: readonly Effect[]): Step => [step[0], [...effects, ...step[1]]];
@@ -354,7 +354,8 @@ function ended(state: MeetingState, event: Extract<SessionEvent, { kind: "ended"
 
 function media(state: MeetingState, change: MeetingState["media"]): Step {
   const next: MeetingState = { ...state, media: change };
-  if (state.network === "stream-lost" || state.network === "new-session") return none(next);
+  if (state.network === "stream-lost" || state.network === "new-session" || state.network === "moving")
+    return none(next);
   if (change === "interrupted" || change === "failed")
     return say(none({ ...next, network: "media-lost" }), text("network.media-lost"));
   if (change === "connected" && state.network === "media-lost") return backAgain({ ...next, network: "fine" });

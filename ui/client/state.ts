@@ -128,7 +128,7 @@ export type Dialog =
   | { readonly kind: "devices" };
 
 /** What is told about the network; the worst wins (look.md 7, texts 1 to 4). */
-export type Network = "fine" | "stream-lost" | "media-lost" | "new-session";
+export type Network = "fine" | "stream-lost" | "media-lost" | "new-session" | "moving";
 
 export interface Knocker {
   readonly nick: string;

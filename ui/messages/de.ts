@@ -282,6 +282,7 @@ export const de: Messages = {
   "network.stream-lost": "Verbindet sich neu. Ton und Bild gehen weiter.",
   "network.media-lost": "Die Verbindung ist weg. Es wird neu versucht, du musst nichts tun.",
   "network.back": "Du bist zurück. Dein Mikrofon ist, wie es war.",
+  "network.moving": "Du bist auf dem Weg in den anderen Raum.",
   "network.new-session": "Die Box startet neu. Gleich bist du wieder da.",
 
   "fault.unreachable": "Die Box antwortet nicht. Es wird neu versucht.",

@@ -283,6 +283,7 @@ export const en = {
   "network.stream-lost": "Reconnecting. Sound and picture go on.",
   "network.media-lost": "The connection is gone. Trying again, you need do nothing.",
   "network.back": "You are back. Your microphone is as it was.",
+  "network.moving": "You are on your way to the other room.",
   "network.new-session": "The box is starting again. You will be back in a moment.",
 
   "fault.unreachable": "The box does not answer. Trying again.",
