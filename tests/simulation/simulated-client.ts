@@ -52,7 +52,7 @@ export class SimulatedClient implements SimulatedNode {
   readonly #chance: () => number;
   readonly #dtls: DtlsContext;
   readonly #fingerprint: string;
-  readonly #watch = new MediaWatch();
+  readonly #watch = new MediaWatch(false);
   readonly #reconnecting = new Reconnecting({ websocket: true, bosh: false });
   #stream: Participant | undefined;
   #transport: Transport | undefined;
