@@ -224,6 +224,10 @@ export interface FocusOptions {
   readonly bridgeHealth?: "iq" | "presence";
   /** 0 … 1, default 0.8: stress from which a bridge is taken only when there is no other. */
   readonly bridgeOverload?: number;
+  /** Stress, default 0.9: from here on a conference gets no further cameras. */
+  readonly refuseCamerasAt?: number;
+  /** Stress, default 1: a bridge above it gets no new conferences; where all are, new ones are refused. */
+  readonly refuseConferencesAt?: number;
   /** Default `single`: a conference stays on one bridge. */
   readonly bridgeStrategy?: "single" | "region" | "intra-region" | "split";
   /** Default false: bridges of one conference have one version. */
@@ -292,6 +296,10 @@ export interface BridgeConfig {
   readonly holdMaxMs?: number;
   /** Load of the media thread, per cent, above which it may wait. */
   readonly holdFromPercent?: number;
+  /** Cameras forwarded at once, each counted once per receiver; absent or 0: what the machine carries. */
+  readonly maxCameras?: number;
+  /** The media loop's thread runs on one core only, counted from the last of those that the process may use (0: the last); absent: on any. */
+  readonly pin?: number;
 }
 
 export interface GatewayConfig {

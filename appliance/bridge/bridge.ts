@@ -8,6 +8,7 @@ import type { ConferenceModify } from "../wire/colibri2.ts";
 import { attr, type Element } from "../wire/xml.ts";
 import { plainAddress } from "./addresses.ts";
 import { Brewery } from "./brewery.ts";
+import { Capacity } from "./capacity.ts";
 import type { ChannelPath } from "./channel-path.ts";
 import { type ColibriOutcome, handleConferenceModify } from "./colibri2.ts";
 import type { Conference } from "./conference.ts";
@@ -24,6 +25,7 @@ import type { MediaExport } from "./export.ts";
 import { answerIq } from "./iq.ts";
 import type { Link } from "./link.ts";
 import type { MediaEvent, MediaSocket, MediaStatistics, Path, SourceIndex } from "./media-commands.ts";
+import { Quality } from "./quality.ts";
 import type { Relay } from "./relay.ts";
 import { Shutdown } from "./shutdown.ts";
 import { collectStats, Rates, type StatValue } from "./stats.ts";
@@ -48,6 +50,8 @@ const SWEEP_MS = 60_000;
 const REPORT_MS = 5_000;
 /** Reports that the media loop may owe before it counts as hung. */
 const MAX_UNANSWERED = 3;
+/** Of a forwarded packet on a PC, where nothing was measured. */
+const GUESSED_MICROS = 6;
 
 type ChannelHolder = { readonly conference: Conference; readonly peer: Endpoint | Relay };
 
@@ -55,6 +59,8 @@ export class Bridge {
   readonly context: BridgeContext;
   readonly rates = new Rates();
   readonly shutdown = new Shutdown();
+  readonly #capacity: Capacity;
+  readonly #quality = new Quality();
   readonly #brewery: Brewery;
   readonly #onlyFrom: ReadonlySet<string> | undefined;
   readonly #threads: () => number;
@@ -73,6 +79,10 @@ export class Bridge {
     this.context = new BridgeContext(options.settings, options.transports, options.demux, options.random, options.wake);
     this.#onlyFrom = options.onlyFrom;
     this.#threads = options.threads ?? (() => 0);
+    this.#capacity = new Capacity({
+      microsPerPacket: options.settings.microsPerPacket ?? GUESSED_MICROS,
+      maxCameras: options.settings.maxCameras ?? 0,
+    });
     const { serverId, brewery } = options.settings;
     this.#brewery = new Brewery(brewery, () => `${serverId}-${this.context.hex(4)}`);
   }
@@ -218,6 +228,36 @@ export class Bridge {
           .size;
     }
     this.rates.update(now, statistics, relays, videoStreams);
+    const cameras = this.#cameras();
+    this.#capacity.observe(statistics.load, this.rates.allPacketsPerSecondOut, cameras);
+    this.#limitQuality(now, this.#capacity.stress(this.rates.stress, cameras));
+  }
+
+  #limitQuality(now: Millis, stress: number): void {
+    const before = this.#quality.step;
+    if (!this.#quality.update(now, stress)) return;
+    const { limits, step } = this.#quality;
+    this.context.quality = limits;
+    this.context.log(
+      "info",
+      step > before ? "loaded: pictures are limited" : "less loaded: pictures are limited less",
+      {
+        step,
+        stress: Math.round(stress * 100) / 100,
+        tileHeight: Number.isFinite(limits.tileHeight) ? limits.tileHeight : -1,
+        stageHeight: Number.isFinite(limits.stageHeight) ? limits.stageHeight : -1,
+        lastN: limits.lastN,
+      },
+    );
+    for (const conference of this.#conferences.values()) conference.changed();
+  }
+
+  /** Cameras and screens that are forwarded now, each counted once per receiver. */
+  #cameras(): number {
+    let count = 0;
+    for (const conference of this.#conferences.values())
+      for (const endpoint of conference.endpoints.values()) count += endpoint.targets.size;
+    return count;
   }
 
   woken(now: Millis, link: Link): void {
@@ -438,8 +478,19 @@ export class Bridge {
   }
 
   stats(wallNow: EpochMillis): Map<string, StatValue> {
+    const cameras = this.#cameras();
+    const capacity = this.#capacity;
     return collectStats({
       context: this.context,
+      load: {
+        stress: capacity.stress(this.rates.stress, cameras),
+        participantStress: capacity.participantStress,
+        cameras,
+        maxCameras: capacity.cameras,
+        certain: capacity.certain,
+        microsPerPacket: capacity.microsPerPacket,
+        qualityStep: this.#quality.step,
+      },
       conferences: this.#conferences.values(),
       rates: this.rates,
       wallNow,

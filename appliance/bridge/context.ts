@@ -9,7 +9,8 @@ import type { Element } from "../wire/xml.ts";
 import type { PublicAddress } from "./addresses.ts";
 import { BridgeCounters } from "./counters.ts";
 import type { Link, OwnPort } from "./link.ts";
-import type { MediaCommand, MediaSocket, Path } from "./media-commands.ts";
+import type { MediaCommand, MediaEvent, MediaSocket, Path } from "./media-commands.ts";
+import { QUALITY_STEPS, type QualityLimits } from "./quality.ts";
 import type { StunDemux } from "./transport/stun-demux.ts";
 import type { RemoteTransport, Transport, TransportAction } from "./transport/transport.ts";
 
@@ -97,6 +98,12 @@ export interface BridgeSettings {
   readonly maxEndpoints: number;
   readonly maxSources: number;
   readonly maxConferences: number;
+  /** Cameras that may be forwarded at once; absent or 0: what the machine carries. */
+  readonly maxCameras?: number;
+  /** µs of the media core for one forwarded packet, measured at start; absent: a guess for a PC. */
+  readonly microsPerPacket?: number;
+  /** Who encrypts, and the µs of a packet, measured at start. */
+  readonly srtp?: Extract<MediaEvent, { type: "ready" }>["providers"];
 }
 
 /** Numbers 0 … size − 1, each given out once until it is given back. */
@@ -137,6 +144,8 @@ export class BridgeContext {
   #conferences = 0;
   /** Set when the loop is ready. */
   sockets: readonly MediaSocket[] = [];
+  /** What anybody may have at most while the bridge is loaded. */
+  quality: QualityLimits = QUALITY_STEPS[0] as QualityLimits;
   #sparePort: OwnPort | undefined;
   #portWanted = false;
 

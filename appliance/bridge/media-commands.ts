@@ -218,6 +218,10 @@ export type MediaEvent =
       readonly sockets: readonly MediaSocket[];
       /** SRTP provider per profile, chosen by measurement at start, with its cost in µs for one 1200-byte packet. */
       readonly providers: Readonly<Record<SrtpProfile, { readonly name: string; readonly microsPerPacket: number }>>;
+      /** µs that the kernel takes to send a datagram of 1200 bytes, measured at start over the loopback, unsegmented. */
+      readonly datagramMicros: number;
+      /** The one core that the loop's thread runs on; absent: any. */
+      readonly core?: number;
       /** Bytes that the kernel granted for the receive buffer. */
       readonly receiveBufferBytes: number;
     }

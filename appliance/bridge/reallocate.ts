@@ -17,6 +17,7 @@ import type { Conference } from "./conference.ts";
 import type { ConferenceSource } from "./conference-sources.ts";
 import { type Endpoint, SSRC_LIMIT } from "./endpoint.ts";
 import type { VideoTarget } from "./media-commands.ts";
+import { limited } from "./quality.ts";
 import { relaysWant } from "./relay.ts";
 import type { Slot } from "./slots.ts";
 
@@ -58,20 +59,28 @@ const layersOf = (source: ConferenceSource): readonly Layer[] =>
 const bandwidthOf = (receiver: Endpoint): number =>
   receiver.estimateBps !== undefined && receiver.payloadTypes.hasRtx ? receiver.estimateBps : Number.POSITIVE_INFINITY;
 
+const isScreen = (source: ConferenceSource): boolean =>
+  source.videoType === "desktop" || source.videoType === "desktop_high_fps";
+
 function allocateFor(now: Millis, receiver: Endpoint, ordered: readonly Candidate[]): void {
   const others = receiver.payloadTypes.accepts("video") ? ordered.filter((each) => each.owner !== receiver.id) : [];
   const prioritized = prioritize(others, receiver.settings);
-  const lastN = smallestLastN(receiver.settings.lastN, receiver.ssrcRewriting ? SSRC_LIMIT : -1);
+  const limits = receiver.sources.context.quality;
+  const lastN = smallestLastN(receiver.settings.lastN, receiver.ssrcRewriting ? SSRC_LIMIT : -1, limits.lastN);
   const effective = effectiveConstraints(prioritized, receiver.settings, lastN);
   receiver.effective = effective;
   const wanted = prioritized.filter(({ name }) => effective.has(name));
   const onStage = new Set(receiver.settings.onStageSources);
+  for (const { source } of wanted) {
+    const asked = effective.get(source.name) ?? DISABLED;
+    effective.set(source.name, limited(asked, onStage.has(source.name), isScreen(source), limits));
+  }
   const bandwidthBps = bandwidthOf(receiver);
   receiver.allocatedBps = bandwidthBps;
   receiver.allocation = allocate(
     wanted.map(({ source, layers }) => ({
       name: source.name,
-      screenShare: source.videoType === "desktop" || source.videoType === "desktop_high_fps",
+      screenShare: isScreen(source),
       onStage: onStage.has(source.name),
       constraints: effective.get(source.name) ?? DISABLED,
       layers,

@@ -92,6 +92,10 @@ class Transports implements TransportFactory {
   }
 }
 
+/** What the media core takes for one forwarded packet, as far as can be told at start: the preferred profile's cipher and the kernel's part. */
+const forwardingMicros = ({ providers, datagramMicros }: Ready): number =>
+  Math.min(...Object.values(providers).map((each) => each.microsPerPacket)) + datagramMicros;
+
 async function readyInTime(loop: MediaLoopHandle): Promise<Ready> {
   const late = Promise.withResolvers<never>();
   const limit = setTimeout(() => late.reject(new Error("the media loop did not start in time")), READY_TIMEOUT_MS);
@@ -121,6 +125,7 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
       srtpProvider: config.srtpProvider,
       holding: { maxMs: config.holdMaxMs ?? 0, fromLoad: (config.holdFromPercent ?? 100) / 100 },
       ...(onlyFrom === undefined ? {} : { onlyFrom }),
+      ...(config.pin === undefined ? {} : { pin: config.pin }),
     },
     (events) => deliver(events),
   );
@@ -145,6 +150,9 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
       maxEndpoints: loop.maxEndpoints,
       maxSources: loop.maxSources,
       maxConferences: MAX_CONFERENCES,
+      maxCameras: config.maxCameras ?? 0,
+      microsPerPacket: forwardingMicros(media),
+      srtp: media.providers,
     },
     transports,
     demux: new StunDemux<Link>(),
@@ -329,6 +337,9 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
   log.info("bridge started", {
     addresses: media.sockets.map((socket) => `${socket.address}:${socket.port}`).join(" "),
     profiles: transports.profiles.map((profile) => `${profile} by ${media.providers[profile].name}`).join(", "),
+    srtpMicros: transports.profiles.map((profile) => media.providers[profile].microsPerPacket.toFixed(2)).join(", "),
+    datagramMicros: media.datagramMicros.toFixed(2),
+    ...(media.core === undefined ? {} : { core: media.core }),
     receiveBufferBytes: media.receiveBufferBytes,
   });
 

@@ -2,8 +2,9 @@
  * The bridge's statistics under the original's names (bridge.md 1.14): the content of the brewery presence and of /colibri/stats, in the recorded order.
  */
 import type { EpochMillis, Millis } from "../time.ts";
+import { LOAD_THRESHOLD } from "./capacity.ts";
 import type { Conference } from "./conference.ts";
-import type { BridgeContext } from "./context.ts";
+import type { BridgeContext, BridgeSettings } from "./context.ts";
 import type { EndpointIndex, EndpointStatistics, MediaStatistics } from "./media-commands.ts";
 
 export type StatValue = number | boolean | string;
@@ -11,9 +12,6 @@ export type Stats = ReadonlyMap<string, StatValue>;
 
 /** Fraction of packets lost toward a receiver from which it counts as a bad one. */
 const HIGH_LOSS = 0.1;
-const AVERAGE_PARTICIPANT_STRESS = 0.01;
-/** Load of the media thread at which the bridge calls itself full (bridge.md 5.8). */
-const LOAD_THRESHOLD = 0.9;
 const STRESS_WINDOW_MS = 10_000;
 
 /** What is measured between two reports of the media loop, per second. */
@@ -23,6 +21,8 @@ export class Rates {
   bitsPerSecondOut = 0;
   packetsPerSecondIn = 0;
   packetsPerSecondOut = 0;
+  /** Links to other bridges included. */
+  allPacketsPerSecondOut = 0;
   /** Fractions 0 … 1. */
   incomingLoss = 0;
   outgoingLoss = 0;
@@ -56,6 +56,7 @@ export class Rates {
       this.relayTotals[name] += relayed[name];
       this.relayRates[name] = relayed[name] / seconds;
     }
+    this.allPacketsPerSecondOut = Math.max(0, statistics.packetsSent - before.packetsSent) / seconds;
     const clients = (name: keyof Traffic): number => (statistics[name] - before[name] - relayed[name]) / seconds;
     this.bitsPerSecondIn = Math.max(0, clients("bytesReceived") * 8);
     this.bitsPerSecondOut = Math.max(0, clients("bytesSent") * 8);
@@ -116,8 +117,23 @@ const difference = (value: number, before = 0): number => (value >= before ? val
 const ratio = (part: number, whole: number): number => (whole > 0 ? part / whole : 0);
 const fraction = (part: number, whole: number): number => (whole > 0 ? Math.min(1, part / whole) : 0);
 
+/** How loaded the bridge is, and what it does about it. */
+export interface BridgeLoad {
+  /** 1: full. */
+  readonly stress: number;
+  readonly participantStress: number;
+  /** Cameras forwarded now, and at most; `certain`: measured under load, or pinned. */
+  readonly cameras: number;
+  readonly maxCameras: number;
+  readonly certain: boolean;
+  readonly microsPerPacket: number;
+  /** Step of quality.ts. */
+  readonly qualityStep: number;
+}
+
 export interface StatsInput {
   readonly context: BridgeContext;
+  readonly load: BridgeLoad;
   readonly conferences: Iterable<Conference>;
   readonly rates: Rates;
   readonly wallNow: EpochMillis;
@@ -132,16 +148,16 @@ export interface StatsInput {
 }
 
 export function collectStats(input: StatsInput): Map<string, StatValue> {
-  const { context, rates } = input;
+  const { context, rates, load } = input;
   const { counters, settings } = context;
   const now = census(input.conferences);
   const media = rates.latest;
   const rtts = now.rtts;
-  const loss = (rates.incomingLoss + rates.outgoingLoss) / 2;
+  const averageLoss = (rates.incomingLoss + rates.outgoingLoss) / 2;
   const stats: [string, StatValue][] = [
     ["incoming_loss", rates.incomingLoss],
     ["outgoing_loss", rates.outgoingLoss],
-    ["overall_loss", loss],
+    ["overall_loss", averageLoss],
     ["endpoints_with_high_outgoing_loss", rates.endpointsWithHighLoss],
     ["tcc_unmatched_feedback", media?.unmatchedFeedback ?? 0],
     ["local_active_endpoints", now.activeEndpoints],
@@ -178,7 +194,7 @@ export function collectStats(input: StatsInput): Map<string, StatValue> {
     ["total_keyframes_received", media?.keyFramesReceived ?? 0],
     ["total_layering_changes_received", counters.layeringChanges],
     ["total_video_stream_milliseconds_received", Math.round(rates.videoMs)],
-    ["stress_level", rates.stress],
+    ["stress_level", load.stress],
     ["conferences", now.conferences],
     ["visitors", now.visitors],
     ["local_endpoints", now.endpoints],
@@ -204,7 +220,7 @@ export function collectStats(input: StatsInput): Map<string, StatValue> {
     ["total_ice_failed", counters.iceFailed],
     ["total_ice_succeeded", counters.iceSucceeded],
     ["total_ice_succeeded_relayed", counters.iceSucceededRelayed],
-    ["average_participant_stress", AVERAGE_PARTICIPANT_STRESS],
+    ["average_participant_stress", load.participantStress],
     ["threads", input.threads],
     ["graceful_shutdown", input.gracefulShutdown],
     ["shutting_down", input.shuttingDown],
@@ -222,6 +238,15 @@ export function collectStats(input: StatsInput): Map<string, StatValue> {
     ...textOf("release", settings.release),
     ...textOf("region", settings.region),
     ["relay_id", settings.serverId],
+    // Ours (design.md 8): a peer that does not know them passes them over.
+    ["parley_cameras", load.cameras],
+    ["parley_max_cameras", load.maxCameras],
+    ...(load.certain
+      ? [["parley_camera_room", Math.max(0, load.maxCameras - load.cameras)] as [string, StatValue]]
+      : []),
+    ["parley_micros_per_packet", round(load.microsPerPacket)],
+    ["parley_quality_step", load.qualityStep],
+    ...providersOf(settings.srtp),
   ];
   return new Map(stats);
 }
@@ -322,3 +347,15 @@ const timestamp = (wallNow: EpochMillis): string => new Date(wallNow).toISOStrin
 /** What is told only where it is configured. */
 const textOf = (name: string, value: string | undefined): [string, StatValue][] =>
   value === undefined ? [] : [[name, value]];
+
+const round = (micros: number): number => Math.round(micros * 100) / 100;
+
+/** Who encrypts, by profile, and the µs of a packet of 1200 bytes measured at start. */
+const providersOf = (srtp: BridgeSettings["srtp"]): [string, StatValue][] =>
+  srtp === undefined
+    ? []
+    : (["AEAD_AES_128_GCM", "AES128_CM_HMAC_SHA1_80"] as const).flatMap((profile): [string, StatValue][] => [
+        [`parley_srtp_${profile.toLowerCase()}`, srtp[profile].name],
+        [`parley_srtp_${profile.toLowerCase()}_micros`, round(srtp[profile].microsPerPacket)],
+      ]);
+

@@ -133,4 +133,17 @@ export const bridgeOptions = {
     reason:
       "Load of the media core above which video may wait; the wait grows with the load. A core with time to spare holds nothing.",
   }),
+  "bridge.max_cameras": integer({
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    unit: "cameras",
+    reason:
+      "Cameras that one bridge forwards at once, counted once per receiver: three people who see each other are six. 0: what this machine was measured to carry.",
+  }),
+  "bridge.pin": yesNo({
+    default: false,
+    reason:
+      "Ties each bridge's media thread to a core of its own, the last ones first. For machines of four cores and more whose cores do nothing else.",
+  }),
 } as const;

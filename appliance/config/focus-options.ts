@@ -127,6 +127,21 @@ export const focusOptions = {
     unit: "stress",
     reason: "A bridge above this share of what it can do is taken only when there is no other.",
   }),
+  "focus.refuse_cameras_at": fraction({
+    default: 0.9,
+    min: 0.05,
+    max: 10,
+    unit: "stress",
+    reason:
+      "A conference on a bridge above this share of what it can do gets no further cameras; our bridges make pictures smaller before that, at 0.8.",
+  }),
+  "focus.refuse_conferences_at": fraction({
+    default: 1,
+    min: 0.05,
+    max: 10,
+    unit: "stress",
+    reason: "A bridge above this gets no new conferences; where all are above it, new ones are refused.",
+  }),
   "focus.bridge_strategy": choice({
     default: "single",
     of: ["single", "region", "intra-region", "split"],

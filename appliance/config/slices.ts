@@ -214,6 +214,8 @@ const focusOptionsSlice = (settings: Settings): FocusOptions => {
     },
     bridgeHealth: settings["focus.bridge_health"],
     bridgeOverload: settings["focus.bridge_overload"],
+    refuseCamerasAt: settings["focus.refuse_cameras_at"],
+    refuseConferencesAt: settings["focus.refuse_conferences_at"],
     bridgeStrategy: settings["focus.bridge_strategy"],
     bridgeMixedVersions: settings["focus.bridge_mixed_versions"],
     ...(settings["focus.region"] === "" ? {} : { region: settings["focus.region"] }),
@@ -296,6 +298,8 @@ export const bridgeSlice = (
     srtpProvider: settings["bridge.srtp_provider"],
     holdMaxMs: settings["bridge.hold_max_ms"],
     holdFromPercent: settings["bridge.hold_from_percent"],
+    maxCameras: settings["bridge.max_cameras"],
+    ...(settings["bridge.pin"] ? { pin: index } : {}),
   };
 };
 

@@ -19,6 +19,8 @@ export interface MediaLoopStartOptions {
   readonly srtpProvider: BridgeConfig["srtpProvider"];
   /** Addresses whose datagrams are taken; absent: all (design.md 5: without `lan` only this machine's own). */
   readonly onlyFrom?: readonly string[];
+  /** Core of the loop's thread, counted from the last that the process may use (0: the last); absent: any. */
+  readonly pin?: number;
   /** Use UDP_SEGMENT; absent: true. The bench turns it off to compare. */
   readonly segmenting?: boolean;
   /** How long video may wait under load; absent: it never does. */
@@ -84,6 +86,7 @@ export function startMediaLoop(
       port: options.port,
       srtpProvider: options.srtpProvider,
       onlyFrom: options.onlyFrom,
+      pin: options.pin,
       segmenting: options.segmenting ?? true,
       holding: options.holding ?? NO_HOLDING,
       wakeFd,

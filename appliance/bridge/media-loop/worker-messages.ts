@@ -13,6 +13,8 @@ export interface WorkerOptions {
   readonly srtpProvider: BridgeConfig["srtpProvider"];
   /** Addresses whose datagrams are taken; undefined: all (design.md 5: without `lan` only this machine's own). */
   readonly onlyFrom: readonly string[] | undefined;
+  /** Core of this thread, counted from the last that the process may use; undefined: any. */
+  readonly pin: number | undefined;
   /** Use UDP_SEGMENT where the kernel has it. */
   readonly segmenting: boolean;
   readonly holding: HoldingOptions;

@@ -4,6 +4,7 @@
  */
 import { type Pointer, ptr } from "bun:ffi";
 import type { MediaCommand, MediaEvent, MediaSocket } from "../media-commands.ts";
+import { pinThread } from "../native/affinity.ts";
 import {
   drainEventFd,
   Errno,
@@ -22,6 +23,7 @@ import { writeAddress } from "./addresses.ts";
 import { DatagramSender } from "./datagram-sender.ts";
 import { Drop } from "./drop-reason.ts";
 import { KERNEL_CONTEXTS, Layout, MAX_DATAGRAM, MEMORY_PAGES, RECEIVE_SLOTS, SLOT_BYTES } from "./layout.ts";
+import { measureDatagrams } from "./measure-datagrams.ts";
 import { MediaLoop } from "./media-loop.ts";
 import { ADDRESS_BYTES } from "./outbox.ts";
 import { ROUND_MS, WarmUp } from "./warm-up.ts";
@@ -179,12 +181,14 @@ function closePort(first: number): void {
 
 function start(options: WorkerOptions): void {
   wakeFd = options.wakeFd;
+  const core = options.pin === undefined ? undefined : pinThread(options.pin);
   const opened = openSockets(options.addresses, options.port);
   sockets = opened.map(({ socket }) => socket);
   families = opened.map(({ description }) => description.family);
   addresses = opened.map(({ description }) => description.address);
   const region = { at: Layout.kernel, contexts: KERNEL_CONTEXTS };
   const choices = chooseAmongAll(memory, region, Layout.scratch, () => performance.now(), options.srtpProvider);
+  const datagramMicros = measureDatagrams(memory, () => performance.now());
   sender = new DatagramSender(
     memory,
     sockets.map(({ fd }) => fd),
@@ -220,6 +224,8 @@ function start(options: WorkerOptions): void {
         microsPerPacket: choices.AEAD_AES_128_GCM.microsPerPacket,
       },
     },
+    datagramMicros,
+    ...(core === undefined ? {} : { core }),
     receiveBufferBytes: Math.min(...sockets.map((socket) => socket.receiveBufferBytes)),
   });
   busySince = performance.now();

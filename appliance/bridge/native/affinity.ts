@@ -1,0 +1,30 @@
+/**
+ * Shell: which cores a thread may run on (sched_setaffinity(2), for the calling thread alone).
+ */
+import { ptr } from "bun:ffi";
+import { libc } from "./libc.ts";
+
+/** 1024 processors: what the C library's cpu_set_t holds. */
+const MASK_BYTES = 128;
+
+/** Cores that the calling thread may use, in order. */
+export function allowedCores(): number[] {
+  const mask = new Uint8Array(MASK_BYTES);
+  if (libc.sched_getaffinity(0, MASK_BYTES, ptr(mask)) < 0) return [];
+  return Array.from({ length: MASK_BYTES * 8 }, (_, core) => core).filter(
+    (core) => ((mask[core >> 3] as number) & (1 << (core & 7))) !== 0,
+  );
+}
+
+/**
+ * Ties the calling thread to one core, counted from the last that it may use (0: the last), so that the first ones stay for everything else. Answers which;
+ * undefined where there is none to spare or the system refuses: the thread runs on as before.
+ */
+export function pinThread(fromLast: number): number | undefined {
+  const cores = allowedCores();
+  const core = cores[cores.length - 1 - fromLast];
+  if (core === undefined || cores.length < 2) return undefined;
+  const mask = new Uint8Array(MASK_BYTES);
+  mask[core >> 3] = 1 << (core & 7);
+  return libc.sched_setaffinity(0, MASK_BYTES, ptr(mask)) === 0 ? core : undefined;
+}
