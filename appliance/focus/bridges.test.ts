@@ -6,7 +6,14 @@ import { type Bridge, type BridgeSettings, Bridges } from "./bridges.ts";
 import { Outbox } from "./outbox.ts";
 import { Requests } from "./requests.ts";
 
-const SETTINGS: BridgeSettings = { health: "iq", overload: 0.8, maxParticipants: 80, strategy: "single" };
+const SETTINGS: BridgeSettings = {
+  health: "iq",
+  overload: 0.8,
+  maxParticipants: 80,
+  strategy: "single",
+  refuseCamerasAt: 0.9,
+  refuseConferencesAt: 1,
+};
 const NOW = millis(1000);
 
 function brewery(settings: Partial<BridgeSettings> = {}) {

@@ -6,11 +6,12 @@ import { later, type Millis, seconds } from "../time.ts";
 import { NS } from "../wire/namespaces.ts";
 import { boolean } from "../wire/numbers.ts";
 import { attr, child, children, type Element, xml } from "../wire/xml.ts";
+import { Admission, type AdmissionSettings } from "./admission.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Requests } from "./requests.ts";
 import { type Strategy, selectBridge } from "./selection.ts";
 
-export interface BridgeSettings {
+export interface BridgeSettings extends AdmissionSettings {
   /** How bridges are found to be well: by asking them, or by the `healthy` of their presence. */
   readonly health: "iq" | "presence";
   /** Stress from which a bridge is taken only when there is no other. */
@@ -74,12 +75,19 @@ export class Bridge {
   endpoints = 0;
   /** Restarts that they asked for since the start. */
   restartRequests = 0;
+  /** What it may be given more. */
+  readonly admission: Admission;
+  /** How many more cameras it can forward; undefined: it does not say. */
+  cameraRoom: number | undefined;
+  /** How far it limits pictures because it is loaded; 0: not. Ours only. */
+  qualityStep = 0;
   readonly #recent: Millis[] = [];
   readonly #restarts: Millis[] = [];
   #failingIceUntil: Millis | undefined;
 
-  constructor(jid: string, now: Millis) {
+  constructor(jid: string, now: Millis, settings: AdmissionSettings) {
     this.jid = jid;
+    this.admission = new Admission(settings);
     this.id = jid.slice(jid.indexOf("/") + 1);
     this.lastPresence = now;
     this.nextHealthCheck = later(now, HEALTH_INTERVAL);
@@ -88,6 +96,7 @@ export class Bridge {
   added(now: Millis): void {
     this.#recent.push(now);
     if (this.#recent.length > 1000) this.#recent.shift();
+    this.admit(now);
   }
 
   /** Reported stress plus what was added since. */
@@ -109,6 +118,11 @@ export class Bridge {
   /** Its endpoints do not reach it. */
   failingIce(now: Millis): boolean {
     return this.#failingIceUntil !== undefined && this.#failingIceUntil > now;
+  }
+
+  /** True: it takes new conferences again. */
+  admit(now: Millis): boolean {
+    return this.admission.update(now, this.correctedStress(now), this.cameraRoom);
   }
 
   operational(now: Millis, settings: BridgeSettings): boolean {
@@ -133,6 +147,8 @@ export interface Selection {
   /** Version that the conference is pinned to by the administrator. */
   readonly pinned: string | undefined;
   readonly exclude?: Bridge | undefined;
+  /** The conference has had a bridge: it is not turned away because all are loaded. */
+  readonly running?: boolean;
 }
 
 export class Bridges {
@@ -187,17 +203,24 @@ export class Bridges {
     const stats = child(stanza, "stats", NS.colibri);
     if (type !== undefined || stats === undefined) return;
     if (known === undefined && this.#bridges.size >= MAX_BRIDGES) return;
-    const bridge = known ?? new Bridge(jid, now);
+    const bridge = known ?? new Bridge(jid, now, this.#settings);
     const wasUsable = known !== undefined && this.#usable(now, bridge);
     bridge.lastPresence = now;
     readStats(bridge, stats);
+    const admitsAgain = bridge.admit(now);
     if (known === undefined) {
       this.#bridges.set(jid, bridge);
       this.#outbox.log("info", "bridge joined the brewery", { bridge: bridge.id, version: bridge.version });
     }
     if (!bridge.operational(now, this.#settings)) {
       if (wasUsable) this.#events.lost(now, bridge);
-    } else if (!wasUsable) this.#events.available(now);
+    } else if (!wasUsable || admitsAgain) this.#events.available(now);
+  }
+
+  /** There are bridges, and none of them takes a new conference because all are loaded. */
+  full(now: Millis): boolean {
+    const usable = [...this.#bridges.values()].filter((bridge) => bridge.operational(now, this.#settings));
+    return usable.length > 0 && usable.every((bridge) => !bridge.admission.takesConferences);
   }
 
   /** The brewery is out of sight: after a new login everybody's presence comes again. */
@@ -304,6 +327,8 @@ function readStats(bridge: Bridge, stats: Element): void {
   };
   bridge.stress = number("stress_level") ?? bridge.stress;
   bridge.participantStress = number("average_participant_stress") ?? bridge.participantStress;
+  bridge.cameraRoom = number("parley_camera_room");
+  bridge.qualityStep = number("parley_quality_step") ?? 0;
   if (values.has("drain")) bridge.drain = boolean(values.get("drain"));
   if (values.has("graceful_shutdown")) bridge.gracefulShutdown = boolean(values.get("graceful_shutdown"));
   if (values.has("shutting_down")) bridge.shuttingDown = boolean(values.get("shutting_down"));

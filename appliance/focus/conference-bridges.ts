@@ -76,7 +76,7 @@ export class ConferenceBridges {
   choose(now: Millis, region: string | undefined): BridgeSession | undefined {
     const used = new Map<Bridge, number>();
     for (const [bridge, session] of this.#sessions) used.set(bridge, session.endpoints.size);
-    const bridge = this.#events.select(now, { used, region });
+    const bridge = this.#events.select(now, { used, region, running: this.#count !== undefined });
     this.setUnavailable(bridge === undefined);
     if (bridge === undefined) return undefined;
     return this.#sessions.get(bridge) ?? this.#open(bridge);

@@ -12,6 +12,7 @@ import { type Element, xml } from "../wire/xml.ts";
 import { AvModeration } from "./av-moderation.ts";
 import type { AllocationOutcome, BridgeSession } from "./bridge-session.ts";
 import type { Bridge, Selection } from "./bridges.ts";
+import { Cameras } from "./cameras.ts";
 import { ChatRoom, type RoomConfiguration } from "./chat-room.ts";
 import { FEATURE, offeredDescription } from "./codecs.ts";
 import { ConferenceBridges } from "./conference-bridges.ts";
@@ -70,6 +71,7 @@ export class Conference {
   requester = "";
   readonly bridges: ConferenceBridges;
   readonly ownership: Ownership;
+  readonly cameras: Cameras;
   /** Further children of our presence, by their owner's name (recording status and the like). */
   readonly presenceParts = new Map<string, readonly Element[]>();
   readonly #events: ConferenceEvents;
@@ -77,6 +79,7 @@ export class Conference {
   readonly #deadlines = new Deadlines<Name>();
   /** What a moderator's presence says, where no component does (signaling.md 5.3 c). */
   #presenceStartMuted = { audio: false, video: false };
+  #limitedPictures = 0;
   #sourcesDirty = false;
   #presenceDirty = false;
   #ended = false;
@@ -91,6 +94,7 @@ export class Conference {
       groups: context.settings.maxSsrcGroupsPerParticipant,
     });
     this.#publicSources = new PublicSources(this.sources);
+    this.cameras = new Cameras(this);
     this.room = new ChatRoom(jid, context, {
       ready: (at, configuration) => this.#ready(at, configuration),
       gone: (at, reason) => this.end(at, reason),
@@ -174,6 +178,7 @@ export class Conference {
   flush(now: Millis): void {
     if (this.#ended) return;
     this.bridges.sync(now, (id) => this.sources.of(id));
+    if (this.cameras.settle(now) || this.#limitedPictures !== this.limitedPictures) this.#presenceDirty = true;
     if (this.#sourcesDirty) this.#scheduleSignal(now);
     if (!this.#presenceDirty) return;
     this.#presenceDirty = false;
@@ -281,7 +286,7 @@ export class Conference {
       bridgeSessionId: session.id,
       region: session.bridge.region,
       sources: new Map([["jvb", allocated.feedback], ...view]),
-      startMuted: this.#startMuted(participant),
+      startMuted: this.#startMuted(now, participant),
       json: usesJson(this.context, participant),
     });
     this.context.stats.sent("session-initiate");
@@ -466,7 +471,17 @@ export class Conference {
 
   // What everybody is told -------------------------------------------------------------------------------------------
 
+  /** How far bridges of this conference limit pictures because they are loaded. */
+  get limitedPictures(): number {
+    return Math.max(0, ...[...this.bridges.sessions.keys()].map((bridge) => bridge.qualityStep));
+  }
+
+  hasVideo(id: string): boolean {
+    return this.sources.of(id).sources.some((each) => each.mediaType === "video");
+  }
+
   #presence(): Element[] {
+    this.#limitedPictures = this.limitedPictures;
     const property = (key: string, value: string | number | boolean): Element => xml("property", { key, value });
     const { settings } = this.context;
     return [
@@ -479,7 +494,9 @@ export class Conference {
         property("support-terminate-restart", true),
         ...(this.bridges.count === undefined ? [] : [property("bridge-count", this.bridges.count)]),
         ...(this.audioLimitReached ? [property("audio-limit-reached", true)] : []),
-        ...(this.videoLimitReached ? [property("video-limit-reached", true)] : []),
+        ...(this.videoLimitReached || this.cameras.full ? [property("video-limit-reached", true)] : []),
+        ...(this.cameras.full ? [property("parley_full", true)] : []),
+        ...(this.#limitedPictures > 0 ? [property("parley_quality_step", this.#limitedPictures)] : []),
       ),
     ];
   }
@@ -514,13 +531,16 @@ export class Conference {
     }
   }
 
-  #startMuted(participant: Participant): { audio: boolean; video: boolean } {
+  #startMuted(now: Millis, participant: Participant): { audio: boolean; video: boolean } {
     const { startAudioMuted, startVideoMuted } = this.options;
     const startMuted = this.metadata === NO_METADATA ? this.#presenceStartMuted : this.metadata.startMuted;
     const place = [...this.participants.keys()].indexOf(participant.id) + 1;
     return {
       audio: startMuted.audio || (startAudioMuted !== undefined && place > startAudioMuted),
-      video: startMuted.video || (startVideoMuted !== undefined && place > startVideoMuted),
+      video:
+        startMuted.video ||
+        (startVideoMuted !== undefined && place > startVideoMuted) ||
+        !this.cameras.takesNewcomer(now, participant.id),
     };
   }
 
@@ -529,10 +549,11 @@ export class Conference {
   /** What the bridge is to drop of this participant (signaling.md 5.4). */
   forceMuteOf(participant: Participant): { audio: boolean; video: boolean } {
     const { member } = participant;
-    if (isModerator(member) || isJibri(member) || isJigasi(member)) return { audio: false, video: false };
+    if (isModerator(member) || isJibri(member) || isJigasi(member))
+      return { audio: false, video: this.cameras.isHeld(participant.id) };
     const muted = (media: "audio" | "video"): boolean =>
       this.avModeration.enabled(media) && !this.avModeration.allowed(media, member.occupantJid);
-    return { audio: muted("audio"), video: muted("video") };
+    return { audio: muted("audio"), video: muted("video") || this.cameras.isHeld(participant.id) };
   }
 
   applyForceMute(now: Millis): void {

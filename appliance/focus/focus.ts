@@ -128,6 +128,7 @@ export class Focus {
           : this.#conferences.size >= settings.maxConferences
             ? "too many conferences"
             : undefined,
+      full: (now) => this.bridges.full(now),
       connected: () => this.#online,
       isBreakout: (domain) =>
         domain === (this.#components.get("breakout_rooms") ?? `breakout.${settings.domains.domain}`),

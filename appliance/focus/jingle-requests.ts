@@ -118,7 +118,7 @@ function addSources(
 ): Reply {
   if (participant.member.role === "visitor") return { condition: "forbidden" };
   const added = announced(jingle);
-  const refusal = overLimit(conference, participant, added);
+  const refusal = overLimit(conference, participant, added) ?? overLoad(now, conference, participant, added);
   if (refusal !== undefined) return refusal;
   const sources = conference.sources.add(participant.id, added);
   if (isRefusal(sources)) return refused(conference, participant, sources.refused);
@@ -158,6 +158,18 @@ function overLimit(conference: Conference, participant: Participant, added: Endp
     if (reached && !sends) return { condition: "resource-constraint", text: `Too many ${media} senders` };
   }
   return undefined;
+}
+
+/** The bridge is full (cameras.ts). */
+function overLoad(
+  now: Millis,
+  conference: Conference,
+  participant: Participant,
+  added: EndpointSources,
+): StanzaError | undefined {
+  if (!added.sources.some((each) => each.mediaType === "video")) return undefined;
+  if (conference.cameras.mayAdd(now, participant)) return undefined;
+  return { condition: "resource-constraint", text: "The bridge is full" };
 }
 
 function refused(conference: Conference, participant: Participant, text: string): StanzaError {

@@ -14,6 +14,8 @@ import type { FocusContext } from "./context.ts";
 export interface ReceptionHost {
   /** Why no new conference can begin; undefined: it can. */
   closed(): string | undefined;
+  /** All bridges are loaded. */
+  full(now: Millis): boolean;
   connected(): boolean;
   isBreakout(domain: string): boolean;
   conference(room: string): Conference | undefined;
@@ -25,6 +27,8 @@ export type Answerer = (answer: ConferenceAnswer) => void;
 /** A room that is being made, and who waits: told whether it is ready, and if not, why. */
 type Waiting = (failure: string | undefined) => void;
 
+/** Our page knows it by this text; other clients show it, or ask again. */
+const FULL = "all bridges are full";
 const MAX_WAITERS = 1_000;
 const MAX_EMPTY_PER_REQUESTER = 20;
 /** Over HTTP the requester is not known. */
@@ -61,7 +65,7 @@ export class Reception {
     // Who is in the main room may go to its breakout rooms.
     const authentication = breakout ? undefined : this.#authenticate(now, request, requester);
     const refusal =
-      this.#refusal(authentication, existing !== undefined) ?? (existing ? undefined : this.#greedy(requester));
+      this.#refusal(now, authentication, existing !== undefined) ?? (existing ? undefined : this.#greedy(requester));
     if (refusal !== undefined) {
       answer(refusal);
       return;
@@ -126,13 +130,16 @@ export class Reception {
     return this.#authenticator?.authenticate(now, requester, request.machineUid, request.sessionId);
   }
 
-  #refusal(authentication: Authentication | undefined, exists: boolean): ConferenceAnswer | undefined {
+  #refusal(now: Millis, authentication: Authentication | undefined, exists: boolean): ConferenceAnswer | undefined {
     if (authentication?.kind === "invalid-session" || authentication?.kind === "not-acceptable")
       return { kind: authentication.kind };
     if (authentication?.kind === "guest" && !exists) return { kind: "not-authorized" };
     if (!this.#host.connected()) return { kind: "busy", text: "the focus is not connected" };
     const closed = exists ? undefined : this.#host.closed();
-    return closed === undefined ? undefined : { kind: "busy", text: closed };
+    if (closed !== undefined) return { kind: "busy", text: closed };
+    if (exists || !this.#host.full(now)) return undefined;
+    this.#context.stats.conferencesRefused++;
+    return { kind: "busy", text: FULL };
   }
 
   /** One requester may not fill the focus with rooms that nobody enters. */

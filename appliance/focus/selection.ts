@@ -27,6 +27,7 @@ export function selectBridge(
     (bridge) =>
       bridge !== selection.exclude &&
       bridge.operational(now, settings) &&
+      (used.has(bridge) || selection.running === true || bridge.admission.takesConferences) &&
       (first === undefined ||
         settings.mixedVersions === true ||
         (bridge.version === first.version && bridge.release === first.release)) &&

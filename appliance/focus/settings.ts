@@ -25,6 +25,8 @@ export function focusSettings(config: FocusConfig): FocusSettings {
     bridges: {
       health: options.bridgeHealth ?? "iq",
       overload: options.bridgeOverload ?? 0.8,
+      refuseCamerasAt: options.refuseCamerasAt ?? 0.9,
+      refuseConferencesAt: options.refuseConferencesAt ?? 1,
       maxParticipants: config.maxParticipants,
       strategy: options.bridgeStrategy ?? "single",
       mixedVersions: options.bridgeMixedVersions ?? false,

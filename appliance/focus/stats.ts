@@ -17,6 +17,10 @@ export class FocusStats {
   iceRestarts = 0;
   restartsRateLimited = 0;
   sourcesRefused = 0;
+  /** Because the bridge is full: cameras that people switched on, cameras that came with them, new conferences. */
+  camerasRefused = 0;
+  camerasHeld = 0;
+  conferencesRefused = 0;
   inviteFailed = 0;
   jibriFailures = { recording: 0, stream: 0, sip: 0 };
   /** No recorder was idle, or there. */
