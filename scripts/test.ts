@@ -8,13 +8,45 @@ import { type Counts, countTests } from "./checks/count-tests.ts";
 
 const root = resolve(import.meta.dir, "..");
 
-interface Step {
-  readonly name: string;
-  /** Arguments of Bun, one run each. */
-  readonly commands: readonly (readonly string[])[];
+const PROVIDERS = ["libcrypto", "vector", "scalar", "node"] as const;
+type Provider = (typeof PROVIDERS)[number];
+
+interface Command {
+  /** Of Bun. */
+  readonly args: readonly string[];
+  /** SRTP provider that everything under test uses; absent: the one that each test has by itself. */
+  readonly provider?: Provider | undefined;
 }
 
-const [only = "all", ...patterns] = process.argv.slice(2);
+interface Step {
+  readonly name: string;
+  /** One run each. */
+  readonly commands: readonly Command[];
+}
+
+const USAGE = `Usage: ./scripts/test [--provider NAME] [STEP [PATTERN …]]
+
+  STEP      check, unit or e2e; without one: all of them
+  PATTERN   unit: parts of paths; e2e: names of files in tests/e2e
+  --provider NAME
+            pins the SRTP provider of whatever is tested (${PROVIDERS.join(", ")}): bridges, boxes, the media loop's core, simulations.
+            Tests of providers themselves run all of them anyway.
+`;
+
+const given = process.argv.slice(2);
+if (given.includes("--help") || given.includes("-h")) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
+const fail = (why: string): never => {
+  process.stderr.write(`parley: ${why}\n\n${USAGE}`);
+  process.exit(2);
+};
+const at = given.indexOf("--provider");
+const [, pinnedName] = at === -1 ? [] : given.splice(at, 2);
+const pinned = PROVIDERS.find((name) => name === pinnedName);
+if (at !== -1 && pinned === undefined) fail(`no SRTP provider ${pinnedName ?? ""}: ${PROVIDERS.join(", ")}`);
+const [only = "all", ...patterns] = given;
 
 /**
  * Unit tests that measure what a process holds or allocates run in one of their own: other tests' leftovers would count. Their header says "Alone:".
@@ -25,27 +57,43 @@ const alone = [...new Bun.Glob("{appliance,ui,scripts,tests}/**/*.test.{ts,tsx}"
   .filter((path) => only !== "unit" || patterns.length === 0 || patterns.some((pattern) => path.includes(pattern)))
   .sort();
 const UNIT = ["test", "--timeout", "30000"];
+const PARALLEL = `--parallel=${availableParallelism()}`;
+const plain = (args: readonly string[]): Command => ({ args, provider: pinned });
+
+/** What sends and receives SRTP without being about it runs once more with each provider, unless one is pinned: the loop's core, the worker, the simulation. */
+const WITH_EACH = ["appliance/bridge/media-loop/", "tests/simulation/conference"];
+const withEach: readonly Command[] =
+  pinned !== undefined || patterns.length > 0
+    ? []
+    : PROVIDERS.map((provider) => ({
+        args: [...UNIT, PARALLEL, ...alone.map((path) => `--path-ignore-patterns=${path}`), ...WITH_EACH],
+        provider,
+      }));
 
 const steps: readonly Step[] = [
-  { name: "check", commands: [[join(root, "scripts/check.ts")]] },
+  { name: "check", commands: [plain([join(root, "scripts/check.ts")])] },
   {
     name: "unit",
     commands: [
-      [
-        ...[...UNIT, `--parallel=${availableParallelism()}`],
+      plain([
+        ...[...UNIT, PARALLEL],
         ...alone.map((path) => `--path-ignore-patterns=${path}`),
         ...(only === "unit" ? patterns : []),
-      ],
-      ...alone.map((path) => [...UNIT, `./${path}`]),
+      ]),
+      ...alone.map((path) => plain([...UNIT, `./${path}`])),
+      ...withEach,
     ],
   },
-  { name: "e2e", commands: [[join(root, "tests/e2e/run.ts"), ...(only === "e2e" ? patterns : [])]] },
+  { name: "e2e", commands: [plain([join(root, "tests/e2e/run.ts"), ...(only === "e2e" ? patterns : [])])] },
 ];
 
 /** Runs a command; what it says goes on as it comes. */
-const runOne = async (name: string, command: readonly string[]): Promise<Counts> => {
-  const child = Bun.spawn([process.execPath, ...command], {
+const runOne = async (name: string, { args, provider }: Command): Promise<Counts> => {
+  if (provider !== undefined) process.stdout.write(`-- SRTP by ${provider}\n`);
+  const child = Bun.spawn([process.execPath, ...args], {
     cwd: root,
+    // Read by appliance/bridge/transport/test-provider.ts.
+    env: { ...process.env, PARLEY_TEST_SRTP_PROVIDER: provider ?? "" },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -80,10 +128,7 @@ const run = async ({ name, commands }: Step): Promise<Counts> => {
 };
 
 const wanted = steps.filter(({ name }) => only === "all" || name === only);
-if (wanted.length === 0) {
-  process.stderr.write(`parley: there is no step ${only}: check, unit, e2e\n`);
-  process.exit(2);
-}
+if (wanted.length === 0) fail(`there is no step ${only}: check, unit, e2e`);
 let passed = 0;
 let failed = 0;
 for (const step of wanted) {

@@ -3,6 +3,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { pinnedProvider } from "../appliance/bridge/transport/test-provider.ts";
 import type { RunningPart } from "../appliance/part.ts";
 import {
   conferenceModify,
@@ -122,7 +123,7 @@ beforeAll(async () => {
       serverId: "box-1",
       sctp: false,
       loudestSpeakers: 0,
-      srtpProvider: "auto",
+      srtpProvider: pinnedProvider(),
     },
     environment,
   );
@@ -237,7 +238,7 @@ test("under Debian's Prosody, without any Jitsi plugin: brewery, health, colibri
       serverId: "box-1",
       sctp: false,
       loudestSpeakers: 0,
-      srtpProvider: "auto",
+      srtpProvider: pinnedProvider(),
     },
     environment,
   );

@@ -34,7 +34,12 @@ function meeting(settings: ConstructorParameters<typeof TestBridge>[0] = {}) {
     const modify = (inner: string, attributes = ""): string =>
       `<conference-modify xmlns='jitsi:colibri2' meeting-id='m1'${attributes}>${inner}</conference-modify>`;
     const create = at === 0 ? " create='true'" : "";
-    bridge.ask(modify(`<endpoint id='${id}' create='true'><capability name='source-names'/>${MEDIA}<transport/></endpoint>`, create));
+    bridge.ask(
+      modify(
+        `<endpoint id='${id}' create='true'><capability name='source-names'/>${MEDIA}<transport/></endpoint>`,
+        create,
+      ),
+    );
     bridge.ask(
       modify(
         `<endpoint id='${id}'><sources><media-source type='video' id='${id}-v0'><source ${SSMA} ssrc='${at + 1}' name='${id}-v0'/></media-source></sources></endpoint>`,

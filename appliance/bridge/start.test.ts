@@ -13,6 +13,7 @@ import { Metrics } from "../metrics.ts";
 import type { RunningPart } from "../part.ts";
 import { endpoint as plainEndpoint } from "../wire/colibri2.ts";
 import { startBridge } from "./start.ts";
+import { pinnedProvider } from "./transport/test-provider.ts";
 
 useRealTime();
 
@@ -29,7 +30,7 @@ const config: BridgeConfig = {
   serverId: "box-1",
   sctp: false,
   loudestSpeakers: 0,
-  srtpProvider: "auto",
+  srtpProvider: pinnedProvider(),
 };
 
 let bridge: RunningPart;

@@ -34,6 +34,7 @@ export class Cameras {
   readonly #held = new Map<string, Millis>();
   /** Whose receiving is known to the bridge's pending count. */
   readonly #receiving = new Map<string, BridgeSession>();
+  readonly #toAsk: Participant[] = [];
   #fullSince: Millis | undefined;
 
   constructor(home: CameraHome) {
@@ -98,11 +99,17 @@ export class Cameras {
     const asked = this.#held.get(id);
     if (asked !== undefined && now < later(asked, ASK_AGAIN)) return false;
     this.#held.set(id, now);
-    this.#askToMute(now, participant);
+    this.#toAsk.push(participant);
     return asked === undefined;
   }
 
-  #askToMute(now: Millis, participant: Participant): void {
+  /** After everybody has been told that there is no room: so that who is asked knows why. */
+  askToMute(now: Millis): void {
+    for (const participant of this.#toAsk.splice(0))
+      if (this.#home.participants.get(participant.id) === participant) this.#ask(now, participant);
+  }
+
+  #ask(now: Millis, participant: Participant): void {
     const { context, jid } = this.#home;
     context.stats.camerasHeld++;
     context.outbox.log("info", "a camera is held back: the bridge is full", {

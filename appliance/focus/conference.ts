@@ -26,6 +26,8 @@ import { PublicSources, signalSources, usesJson } from "./source-signaling.ts";
 import { ConferenceSources } from "./sources.ts";
 
 export interface ConferenceEvents {
+  /** Bridges are there, and all are loaded. */
+  bridgesFull(now: Millis): boolean;
   selectBridge(now: Millis, conference: Conference, selection: Omit<Selection, "pinned">): Bridge | undefined;
   bridgeFailed(now: Millis, bridge: Bridge, reason: string): void;
   ready(now: Millis, conference: Conference): void;
@@ -180,9 +182,13 @@ export class Conference {
     this.bridges.sync(now, (id) => this.sources.of(id));
     if (this.cameras.settle(now) || this.#limitedPictures !== this.limitedPictures) this.#presenceDirty = true;
     if (this.#sourcesDirty) this.#scheduleSignal(now);
-    if (!this.#presenceDirty) return;
+    if (!this.#presenceDirty) {
+      this.cameras.askToMute(now);
+      return;
+    }
     this.#presenceDirty = false;
-    this.room.publish(this.#presence());
+    this.room.publish(this.#presence(now));
+    this.cameras.askToMute(now);
   }
 
   setPresencePart(name: string, elements: readonly Element[]): void {
@@ -393,7 +399,7 @@ export class Conference {
     // People are here before us: an earlier focus had this meeting, perhaps on other bridges than ours will be.
     if (this.room.members.size > 0 && configuration.meetingId !== undefined)
       this.#deadlines.set("ghosts", later(now, GHOSTS_MS));
-    this.room.publish(this.#presence());
+    this.room.publish(this.#presence(now));
     this.context.outbox.log("info", "conference started", { conference: this.jid });
     this.#events.ready(now, this);
   }
@@ -480,13 +486,14 @@ export class Conference {
     return this.sources.of(id).sources.some((each) => each.mediaType === "video");
   }
 
-  #presence(): Element[] {
+  #presence(now: Millis): Element[] {
+    const { unavailable } = this.bridges;
     this.#limitedPictures = this.limitedPictures;
     const property = (key: string, value: string | number | boolean): Element => xml("property", { key, value });
     const { settings } = this.context;
     return [
       ...[...this.presenceParts.values()].flat(),
-      ...(this.bridges.unavailable ? [xml("bridgeNotAvailable", { xmlns: NS.focus })] : []),
+      ...(unavailable ? [xml("bridgeNotAvailable", { xmlns: NS.focus })] : []),
       xml("versions", { xmlns: NS.jitmeet }, xml("component", { name: "focus" }, settings.version)),
       xml(
         "conference-properties",
@@ -495,7 +502,7 @@ export class Conference {
         ...(this.bridges.count === undefined ? [] : [property("bridge-count", this.bridges.count)]),
         ...(this.audioLimitReached ? [property("audio-limit-reached", true)] : []),
         ...(this.videoLimitReached || this.cameras.full ? [property("video-limit-reached", true)] : []),
-        ...(this.cameras.full ? [property("parley_full", true)] : []),
+        ...(this.cameras.full || (unavailable && this.#events.bridgesFull(now)) ? [property("parley_full", true)] : []),
         ...(this.#limitedPictures > 0 ? [property("parley_quality_step", this.#limitedPictures)] : []),
       ),
     ];

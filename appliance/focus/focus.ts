@@ -374,6 +374,7 @@ export class Focus {
     const conference = new Conference(now, room, this.context, options, {
       selectBridge: (at, each, selection) =>
         this.bridges.select(at, { ...selection, pinned: this.pins.version(at, each.jid), exclude: this.#excluded }),
+      bridgesFull: (at) => this.bridges.full(at),
       bridgeFailed: (at, bridge, reason) => this.bridges.failed(at, bridge, reason),
       ready: (_, each) => this.#reception.settled(each.jid, undefined),
       ended: (at, each, reason) => {

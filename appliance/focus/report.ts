@@ -136,6 +136,8 @@ export function debugReport(focus: Focus, now: Millis, full: boolean): Record<st
       "graceful-shutdown": bridge.gracefulShutdown,
       healthy: bridge.healthy,
       operational: bridge.operational(now, settings.bridges),
+      parley_takes_cameras: bridge.admission.takesCameras(now, 1),
+      parley_takes_conferences: bridge.admission.takesConferences,
       overloaded: bridge.correctedStress(now) >= settings.bridges.overload,
       region: bridge.region ?? null,
       "relay-id": bridge.relayId ?? null,

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { pinnedProvider } from "../../appliance/bridge/transport/test-provider.ts";
 import { EvidenceFile } from "./evidence.ts";
 import { until } from "./until.ts";
 
@@ -67,9 +68,11 @@ export class Box {
     const readyFile = join(data, "ready.json");
     if (options.toml !== undefined) writeFileSync(join(data, "parley.toml"), options.toml);
     const any = ["https", "http", "xmpp", "xmpp-http", "focus-http", "bridge-http", "colibri", "media"];
+    const provider = pinnedProvider();
     const args = [
       ...["--data", data, "--ready-file", readyFile, "--lan", "--set", "log.level=debug"],
       ...any.flatMap((name) => [`--${name}-port`, "0"]),
+      ...(provider === "auto" ? [] : ["--set", `bridge.srtp_provider=${provider}`]),
       ...(options.args ?? []),
     ];
     const child = spawn(join(root, "scripts/start"), args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });

@@ -10,12 +10,12 @@ import type { ChannelId, TransportFactory } from "../../appliance/bridge/context
 import type { Link } from "../../appliance/bridge/link.ts";
 import type { MediaCommand, MediaEvent, Path } from "../../appliance/bridge/media-commands.ts";
 import { addressPort, addressText, writeAddress } from "../../appliance/bridge/media-loop/addresses.ts";
-import { Layout, MEMORY_PAGES } from "../../appliance/bridge/media-loop/layout.ts";
+import { KERNEL_CONTEXTS, Layout, MEMORY_PAGES } from "../../appliance/bridge/media-loop/layout.ts";
 import { MediaLoop } from "../../appliance/bridge/media-loop/media-loop.ts";
 import type { Outbox } from "../../appliance/bridge/media-loop/outbox.ts";
+import { addressed, loopProvider } from "../../appliance/bridge/transport/test-provider.ts";
 import { DtlsContext } from "../../appliance/bridge/transport/dtls.ts";
 import type { PacketMemory } from "../../appliance/bridge/transport/srtp.ts";
-import { nodeProvider } from "../../appliance/bridge/transport/srtp-node.ts";
 import { StunDemux } from "../../appliance/bridge/transport/stun-demux.ts";
 import { PROFILES, TEST_RETRANSMISSION, testCertificate } from "../../appliance/bridge/transport/transport-pair.ts";
 import type { FocusConfig } from "../../appliance/config.ts";
@@ -155,8 +155,8 @@ export class WholeBox {
   #startBridge(): RunningBridge {
     const seed = this.#seed + 100 * ++this.#starts;
     const shared = new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES });
-    const memory = { memory: shared, bytes: new Uint8Array(shared.buffer), base: 0 };
-    const provider = nodeProvider(memory);
+    const memory = addressed(shared);
+    const provider = loopProvider(memory, KERNEL_CONTEXTS);
     const dtls = new DtlsContext(testCertificate(seed), PROFILES, TEST_RETRANSMISSION);
     const random = this.#random;
     const transports: TransportFactory = {

@@ -9,6 +9,7 @@ import {
   type Effect,
   emptyMeeting,
   isModerator,
+  type Load,
   type MeetingState,
   nameOf,
   none,
@@ -31,7 +32,7 @@ export function updateSession(state: MeetingState, event: SessionEvent, now: Epo
     case "stream":
       return stream(state, event.state);
     case "waiting-for-focus":
-      return none({ ...state, joining: state.page === "meeting" ? state.joining : "focus" });
+      return none({ ...state, joining: state.page === "meeting" ? state.joining : event.full ? "full" : "focus" });
     case "fault":
       return fault(state, event.fault);
     case "joined":
@@ -95,7 +96,8 @@ export function updateSession(state: MeetingState, event: SessionEvent, now: Epo
         knockers: event.info.membersOnly ? state.knockers : [],
       });
     case "focus": {
-      const next = { ...state, bridgeMissing: event.bridgeMissing, recording: event.recording };
+      const { bridgeMissing, recording, properties } = event;
+      const next = { ...state, bridgeMissing, recording, load: loadOf(properties) };
       return event.recording && !state.recording ? say(none(next), text("said.recording")) : none(next);
     }
     case "focus-left":
@@ -395,10 +397,19 @@ function mutedBy(state: MeetingState, event: Extract<SessionEvent, { kind: "mute
     {
       kind: "muted-by",
       icon: microphone ? "mic-off" : "video-off",
-      text: actor === "" ? text(`toast.${event.media}-off`) : text(`toast.${event.media}-off-by`, actor),
+      text:
+        actor !== ""
+          ? text(`toast.${event.media}-off-by`, actor)
+          : text(!microphone && state.load === "full" ? "toast.cameras-full" : `toast.${event.media}-off`),
       action: undefined,
     },
   );
+}
+
+/** `parley_…`: what our focus adds (appliance/focus/conference.ts); others only know the limit itself. */
+function loadOf(properties: ReadonlyMap<string, string>): Load {
+  if (properties.get("parley_full") === "true") return "full";
+  return Number(properties.get("parley_quality_step") ?? 0) > 0 ? "smaller" : "fine";
 }
 
 function startMuted(state: MeetingState, which: { readonly audio: boolean; readonly video: boolean }): Step {
@@ -422,7 +433,9 @@ function startMuted(state: MeetingState, which: { readonly audio: boolean; reado
       },
       effects,
     ],
-    { kind: "start-muted", icon: "mic-off", text: text("toast.start-muted"), action: undefined },
+    audio
+      ? { kind: "start-muted", icon: "mic-off", text: text("toast.start-muted"), action: undefined }
+      : { kind: "start-muted", icon: "video-off", text: text("toast.start-camera-off"), action: undefined },
   );
 }
 
@@ -440,7 +453,7 @@ function sendRefused(state: MeetingState, which: "microphone" | "camera" | "scre
   return withToast([{ ...state, local }, effects], {
     kind: "send-refused",
     icon: "triangle-alert",
-    text: text("toast.too-many-senders"),
+    text: text(which !== "microphone" && state.load === "full" ? "toast.cameras-full" : "toast.too-many-senders"),
     action: undefined,
   });
 }

@@ -222,6 +222,31 @@ describe("microphone and camera", () => {
     expect(page.state.toasts[0]?.text.id).toBe("toast.too-many-senders");
   });
 
+  test("the box carries no further cameras: ours goes off, and why is said while it lasts", () => {
+    const focus = (properties: Record<string, string>) =>
+      ({
+        kind: "focus",
+        bridgeMissing: false,
+        recording: false,
+        properties: new Map(Object.entries(properties)),
+      }) as const;
+    const page = inside().session(focus({ "video-limit-reached": "true", parley_full: "true" }));
+    expect(page.state.load).toBe("full");
+    page.session({ kind: "muted-by", media: "video", actor: undefined });
+    expect(page.state.local.cameraOn).toBe(false);
+    expect(page.state.toasts.at(-1)?.text.id).toBe("toast.cameras-full");
+    page.session({ kind: "send-refused", media: "camera", condition: "resource-constraint" });
+    expect(page.state.toasts.at(-1)?.text.id).toBe("toast.cameras-full");
+    expect(page.session(focus({ parley_quality_step: "2" })).state.load).toBe("smaller");
+    expect(page.session(focus({ "video-limit-reached": "true" })).state.load).toBe("fine");
+  });
+
+  test("the box carries no further conference: the page waits and says so", () => {
+    const page = new Played().session({ kind: "waiting-for-focus", full: true });
+    expect(page.state.joining).toBe("full");
+    expect(page.session({ kind: "waiting-for-focus", full: false }).state.joining).toBe("focus");
+  });
+
   test("many people inside: a newcomer starts muted", () => {
     const page = inside();
     for (let i = 0; i < 9; i += 1) page.session(here(`p${i}`));

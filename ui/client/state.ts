@@ -17,7 +17,9 @@ import { updateSession } from "./state-session.ts";
 
 export type Page = "start" | "prejoin" | "meeting" | "end";
 /** What the Join button waits for. */
-export type Joining = "no" | "connecting" | "focus" | "lobby";
+export type Joining = "no" | "connecting" | "focus" | "full" | "lobby";
+/** How loaded the box is: pictures are smaller, or there is no room for further cameras. */
+export type Load = "fine" | "smaller" | "full";
 export type Drawer = "none" | "chat" | "people" | "polls" | "rooms";
 export type View = "tiles" | "speaker";
 export type Media = "microphone" | "camera";
@@ -181,6 +183,7 @@ export interface MeetingState {
   readonly media: MediaState;
   readonly channelOpen: boolean;
   readonly bridgeMissing: boolean;
+  readonly load: Load;
   readonly recording: boolean;
   readonly toasts: readonly Toast[];
   /** For the live region: the last of them is read out (W71). */
@@ -448,6 +451,7 @@ export const emptyMeeting = (view: View) =>
     media: "none",
     channelOpen: false,
     bridgeMissing: false,
+    load: "fine",
     recording: false,
     info: { locked: false, lobbyOn: false, createdAt: undefined, isBreakout: false, mainRoom: undefined },
     knockers: [],

@@ -23,6 +23,7 @@ export const de: Messages = {
   "prejoin.join": "Beitreten",
   "prejoin.joining": "Trete bei",
   "prejoin.joining-focus": "Die Box öffnet gleich den Raum",
+  "prejoin.joining-full": "Die Box ist voll. Du kommst hinein, sobald Platz ist.",
   "prejoin.cancel": "Abbrechen",
   "prejoin.companion": "Ich bin hier im Raum",
   "prejoin.companion-hint": "Kein Mikrofon, kein Lautsprecher. Für Laptops an einem Tisch.",
@@ -77,6 +78,10 @@ export const de: Messages = {
   "meeting.more-people": (n) => `+${n}`,
   "meeting.more-people-label": (n) => `${n} weitere`,
   "meeting.sound-on": "Ton einschalten",
+  "meeting.box-full": "Die Box trägt gerade kein weiteres Treffen. Ton und Bild beginnen, sobald Platz ist.",
+  "meeting.cameras-full":
+    "Die Box trägt gerade keine weiteren Kameras. Alles andere geht, und deine kann an, sobald Platz ist.",
+  "meeting.smaller-pictures": "Die Box hat viel zu tun, darum sind Bilder für eine Weile kleiner.",
   "meeting.no-bridge": "Gerade läuft kein Medienserver. Ton und Bild beginnen, sobald einer zurück ist.",
   "meeting.breakout": (name) => `Gruppe: ${name}`,
 
@@ -337,6 +342,8 @@ export const de: Messages = {
   "toast.audio-off-by": (name) => `${somebody(name)} hat dein Mikrofon ausgeschaltet.`,
   "toast.video-off-by": (name) => `${somebody(name)} hat deine Kamera ausgeschaltet.`,
   "toast.start-muted": "Es sind viele da, darum beginnst du stumm.",
+  "toast.start-camera-off": "Es sind schon viele Kameras an, darum bleibt deine zuerst aus.",
+  "toast.cameras-full": "Die Box trägt gerade keine weiteren Kameras, darum ist deine aus.",
   "toast.too-many-senders": "Es senden schon zu viele. Versuch es, wenn jemand aufgehört hat.",
   "toast.hand": (name) => `${somebody(name)} hebt die Hand`,
   "toast.you-moderate": "Du moderierst jetzt.",

@@ -24,6 +24,7 @@ export const en = {
   "prejoin.join": "Join",
   "prejoin.joining": "Joining",
   "prejoin.joining-focus": "Waiting for the box to open the room",
+  "prejoin.joining-full": "The box is full. You come in as soon as there is room.",
   "prejoin.cancel": "Cancel",
   "prejoin.companion": "I am in this room",
   "prejoin.companion-hint": "No microphone, no speaker. For laptops at one table.",
@@ -78,6 +79,10 @@ export const en = {
   "meeting.more-people": (n) => `+${n}`,
   "meeting.more-people-label": (n) => `${n} more`,
   "meeting.sound-on": "Turn on sound",
+  "meeting.box-full": "The box carries no further meeting right now. Sound and picture start as soon as there is room.",
+  "meeting.cameras-full":
+    "The box carries no further cameras right now. Everything else works, and yours can go on when there is room.",
+  "meeting.smaller-pictures": "The box has a lot to do, so pictures are smaller for a while.",
   "meeting.no-bridge": "No media server is running. Sound and picture start as soon as one is back.",
   "meeting.breakout": (name) => `Group: ${name}`,
 
@@ -338,6 +343,8 @@ export const en = {
   "toast.audio-off-by": (name) => `${somebody(name)} switched your microphone off.`,
   "toast.video-off-by": (name) => `${somebody(name)} switched your camera off.`,
   "toast.start-muted": "Many people are here, so you start muted.",
+  "toast.start-camera-off": "Many cameras are on already, so yours starts off.",
+  "toast.cameras-full": "The box carries no further cameras right now, so yours is off.",
   "toast.too-many-senders": "Too many people are sending already. Try again when someone has stopped.",
   "toast.hand": (name) => `${somebody(name)} raised a hand`,
   "toast.you-moderate": "You are a moderator now.",

@@ -57,6 +57,8 @@ describe("conference request", () => {
     [{ condition: "not-authorized" }, "login-required"],
     [{ condition: "not-acceptable" }, "session-invalid"],
     [{ condition: "service-unavailable" }, "unavailable"],
+    [{ condition: "resource-constraint", text: "all bridges are full" }, "full"],
+    [{ condition: "resource-constraint", text: "too many conferences" }, "unavailable"],
   ] as const)("%p", (error, kind) => expect(readRequestError(error).kind).toBe(kind));
   test("components by identity type, TURN over TCP only", () => {
     const disco = element(

@@ -95,7 +95,13 @@ export type RequestRefusal =
   | { readonly kind: "login-required" }
   | { readonly kind: "session-invalid" }
   | { readonly kind: "reservation"; readonly text: string }
+  /** No bridge can carry another conference; later perhaps. */
+  | { readonly kind: "full" }
   | { readonly kind: "unavailable"; readonly text: string };
+
+/** As our focus says it, in both dresses of the request. */
+const FULL = /\ball bridges are full$/;
+export const saysFull = (text: string): boolean => FULL.test(text);
 
 /** What an error of the focus means, signaling.md 2.3. */
 export function readRequestError(error: StanzaError): RequestRefusal {
@@ -103,6 +109,7 @@ export function readRequestError(error: StanzaError): RequestRefusal {
   if (error.condition === "not-authorized") return { kind: "login-required" };
   if (extra.includes("session-invalid") || error.condition === "not-acceptable") return { kind: "session-invalid" };
   if (extra.includes("reservation-error")) return { kind: "reservation", text: error.text ?? "" };
+  if (error.condition === "resource-constraint" && saysFull(error.text ?? "")) return { kind: "full" };
   return { kind: "unavailable", text: error.text ?? error.condition };
 }
 

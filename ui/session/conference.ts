@@ -26,6 +26,7 @@ import {
   readConferenceJson,
   readIceServers,
   readRequestError,
+  saysFull,
 } from "./conference-request.ts";
 import { type ConnectionEvent, XmppConnection } from "./connection.ts";
 import { Lobby } from "./lobby.ts";
@@ -225,12 +226,12 @@ export class Conference {
       const answer = await this.#askFocus();
       if (!current()) return;
       if (answer === "stop") return;
-      if (answer?.ready === true) {
+      if (answer !== "full" && answer?.ready === true) {
         this.#focusUser = answer.focusUser ?? this.#settings.focusUser;
         this.#sessionId = answer.sessionId ?? this.#sessionId;
         break;
       }
-      this.#emit({ kind: "waiting-for-focus" });
+      this.#emit({ kind: "waiting-for-focus", full: answer === "full" });
       await delay(wait * 1000);
     }
     if (!current()) return;
@@ -259,7 +260,7 @@ export class Conference {
 
   #tries = DEFAULT_ROOM_TRIES;
 
-  async #askFocus(): Promise<ConferenceAnswer | undefined | "stop"> {
+  async #askFocus(): Promise<ConferenceAnswer | undefined | "full" | "stop"> {
     const request = { room: this.#roomJid, machine: this.#options.machine, sessionId: this.#sessionId };
     const { conferenceRequestUrl, room } = this.#settings;
     if (conferenceRequestUrl !== undefined) {
@@ -275,7 +276,8 @@ export class Conference {
           this.#emit({ kind: "fault", fault: { kind: "login-required" } });
           return "stop";
         }
-        return response.ok ? readConferenceJson(await response.text()) : undefined;
+        const body = await response.text();
+        return response.ok ? readConferenceJson(body) : saysFull(body) ? "full" : undefined;
       } catch (error) {
         console.warn("conference request", error);
         return undefined;
@@ -294,6 +296,7 @@ export class Conference {
       this.#sessionId = undefined;
       return undefined;
     }
+    if (refusal.kind === "full") return "full";
     if (refusal.kind === "unavailable") {
       // The focus may be starting: asked again; the page says what is waited for.
       console.warn("focus", refusal.text);

@@ -30,7 +30,8 @@ export type JoinFault =
 
 export type SessionEvent =
   | { readonly kind: "stream"; readonly state: "connected" | "resumed" | "lost" | "new-session" }
-  | { readonly kind: "waiting-for-focus" }
+  /** `full`: the box carries no further conference for now. */
+  | { readonly kind: "waiting-for-focus"; readonly full: boolean }
   | { readonly kind: "fault"; readonly fault: JoinFault }
   | { readonly kind: "joined"; readonly self: Occupant; readonly room: string; readonly again: boolean }
   | { readonly kind: "self"; readonly self: Occupant }

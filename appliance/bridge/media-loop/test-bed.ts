@@ -23,9 +23,10 @@ import {
   type SrtpProvider,
 } from "../transport/srtp.ts";
 import { nodeProvider } from "../transport/srtp-node.ts";
+import { addressed, loopProvider } from "../transport/test-provider.ts";
 import { addressPort, writeAddress } from "./addresses.ts";
 import { type HoldingOptions, NO_HOLDING } from "./holding.ts";
-import { Layout, MEMORY_PAGES, SLOT_BYTES } from "./layout.ts";
+import { KERNEL_CONTEXTS, Layout, MEMORY_PAGES, SLOT_BYTES } from "./layout.ts";
 import { MediaLoop } from "./media-loop.ts";
 import type { Outbox } from "./outbox.ts";
 import { PayloadTable } from "./payload-table.ts";
@@ -33,7 +34,7 @@ import { PayloadTable } from "./payload-table.ts";
 /** Packet memory without an address: nothing but JavaScript touches it. */
 export const makeMemory = (pages: number): PacketMemory => {
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  return { memory, bytes: new Uint8Array(memory.buffer), base: 0 };
+  return addressed(memory);
 };
 
 export const PROFILE: SrtpProfile = "AES128_CM_HMAC_SHA1_80";
@@ -302,7 +303,7 @@ export class TestBed {
   readonly #address = Layout.receiveAddresses;
 
   constructor(loudest = 0, random: () => number = () => 0.5, holding: HoldingOptions = NO_HOLDING) {
-    const provider = nodeProvider(this.memory);
+    const provider = loopProvider(this.memory, KERNEL_CONTEXTS);
     this.#peerProvider = nodeProvider(this.peerMemory);
     this.loop = new MediaLoop({
       memory: this.memory,

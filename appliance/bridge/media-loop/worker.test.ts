@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { useRealTime } from "../../../tests/real-time.ts";
 import type { MediaEvent } from "../media-commands.ts";
+import { pinnedProvider } from "../transport/test-provider.ts";
 import { type MediaLoopHandle, type MediaLoopStartOptions, startMediaLoop } from "./start.ts";
 
 useRealTime();
@@ -20,17 +21,20 @@ afterEach(async () => {
 function start(options: Partial<MediaLoopStartOptions> = {}): Started {
   const events: MediaEvent[] = [];
   const waiting: { wanted: (event: MediaEvent) => boolean; found: (event: MediaEvent) => void }[] = [];
-  const loop = startMediaLoop({ addresses: ["127.0.0.1"], port: 0, srtpProvider: "auto", ...options }, (news) => {
-    for (const event of news) {
-      events.push(event);
-      for (const [index, { wanted, found }] of waiting.entries())
-        if (wanted(event)) {
-          waiting.splice(index, 1);
-          found(event);
-          break;
-        }
-    }
-  });
+  const loop = startMediaLoop(
+    { addresses: ["127.0.0.1"], port: 0, srtpProvider: pinnedProvider(), ...options },
+    (news) => {
+      for (const event of news) {
+        events.push(event);
+        for (const [index, { wanted, found }] of waiting.entries())
+          if (wanted(event)) {
+            waiting.splice(index, 1);
+            found(event);
+            break;
+          }
+      }
+    },
+  );
   running.push(loop);
   return {
     loop,

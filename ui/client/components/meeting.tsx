@@ -188,8 +188,9 @@ function WaitingBanner() {
 /** Texts 1, 2 and 4 of the look page's voice table; one status, not several. */
 function NetworkBanner() {
   const store = useStore();
-  const { network, bridgeMissing, people } = store.state;
+  const { network, bridgeMissing, people, load, local } = store.state;
   const noBridge = network === "fine" && bridgeMissing && people.size > 0;
+  const loaded = network === "fine" && !bridgeMissing && load !== "fine" && people.size > 0;
   return (
     <div class="network" role="status">
       {network === "fine" ? null : (
@@ -201,7 +202,13 @@ function NetworkBanner() {
       {noBridge ? (
         <p>
           <Icon name="triangle-alert" size="s" />
-          {store.t("meeting.no-bridge")}
+          {store.t(load === "full" ? "meeting.box-full" : "meeting.no-bridge")}
+        </p>
+      ) : null}
+      {loaded ? (
+        <p id="load">
+          <Icon name={load === "full" && !local.cameraOn ? "video-off" : "triangle-alert"} size="s" />
+          {store.t(load === "full" && !local.cameraOn ? "meeting.cameras-full" : "meeting.smaller-pictures")}
         </p>
       ) : null}
     </div>

@@ -325,9 +325,9 @@ function JoinForm() {
             {store.t("prejoin.cancel")}
           </button>
         ) : null}
-        {state.joining === "focus" ? (
+        {state.joining === "focus" || state.joining === "full" ? (
           <p class="hint center" role="status">
-            {store.t("prejoin.joining-focus")}
+            {store.t(`prejoin.joining-${state.joining}`)}
           </p>
         ) : null}
       </div>

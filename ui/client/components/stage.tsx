@@ -50,7 +50,9 @@ function Alone() {
   const { state } = store;
   return (
     <div class="card alone" role="status">
-      <p class="strong">{store.t(state.bridgeMissing ? "meeting.no-bridge" : "meeting.alone")}</p>
+      <p class="strong">
+        {store.t(state.bridgeMissing && state.load !== "full" ? "meeting.no-bridge" : "meeting.alone")}
+      </p>
       <p class="muted">{store.t("meeting.alone-text")}</p>
       <CopyLink />
     </div>
