@@ -92,7 +92,7 @@ const runOne = async (name: string, { args, provider }: Command): Promise<Counts
   if (provider !== undefined) process.stdout.write(`-- SRTP by ${provider}\n`);
   const child = Bun.spawn([process.execPath, ...args], {
     cwd: root,
-    // Read by appliance/bridge/transport/test-provider.ts.
+    // Read by appliance/bridge/media-loop/test-provider.ts.
     env: { ...process.env, PARLEY_TEST_SRTP_PROVIDER: provider ?? "" },
     stdin: "ignore",
     stdout: "pipe",

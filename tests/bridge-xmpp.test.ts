@@ -3,7 +3,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { pinnedProvider } from "../appliance/bridge/transport/test-provider.ts";
+import { pinnedProvider } from "../appliance/bridge/media-loop/test-provider.ts";
 import type { RunningPart } from "../appliance/part.ts";
 import {
   conferenceModify,

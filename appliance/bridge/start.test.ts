@@ -12,8 +12,8 @@ import { silentLogger } from "../log.ts";
 import { Metrics } from "../metrics.ts";
 import type { RunningPart } from "../part.ts";
 import { endpoint as plainEndpoint } from "../wire/colibri2.ts";
+import { pinnedProvider } from "./media-loop/test-provider.ts";
 import { startBridge } from "./start.ts";
-import { pinnedProvider } from "./transport/test-provider.ts";
 
 useRealTime();
 

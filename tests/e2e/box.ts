@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { pinnedProvider } from "../../appliance/bridge/transport/test-provider.ts";
+import { pinnedProvider } from "../../appliance/bridge/media-loop/test-provider.ts";
 import { EvidenceFile } from "./evidence.ts";
 import { until } from "./until.ts";
 

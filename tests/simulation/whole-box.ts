@@ -13,7 +13,7 @@ import { addressPort, addressText, writeAddress } from "../../appliance/bridge/m
 import { KERNEL_CONTEXTS, Layout, MEMORY_PAGES } from "../../appliance/bridge/media-loop/layout.ts";
 import { MediaLoop } from "../../appliance/bridge/media-loop/media-loop.ts";
 import type { Outbox } from "../../appliance/bridge/media-loop/outbox.ts";
-import { addressed, loopProvider } from "../../appliance/bridge/transport/test-provider.ts";
+import { addressed, loopProvider } from "../../appliance/bridge/media-loop/test-provider.ts";
 import { DtlsContext } from "../../appliance/bridge/transport/dtls.ts";
 import type { PacketMemory } from "../../appliance/bridge/transport/srtp.ts";
 import { StunDemux } from "../../appliance/bridge/transport/stun-demux.ts";

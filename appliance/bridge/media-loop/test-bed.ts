@@ -2,6 +2,7 @@
  * Tests only: the media loop's core with peers of its own beside it, all in memory. A peer protects what it sends and unprotects what it gets with the same
  * SRTP code from the other side; time is a number.
  */
+
 import type {
   MediaCommand,
   MediaEvent,
@@ -23,13 +24,13 @@ import {
   type SrtpProvider,
 } from "../transport/srtp.ts";
 import { nodeProvider } from "../transport/srtp-node.ts";
-import { addressed, loopProvider } from "../transport/test-provider.ts";
 import { addressPort, writeAddress } from "./addresses.ts";
 import { type HoldingOptions, NO_HOLDING } from "./holding.ts";
 import { KERNEL_CONTEXTS, Layout, MEMORY_PAGES, SLOT_BYTES } from "./layout.ts";
 import { MediaLoop } from "./media-loop.ts";
 import type { Outbox } from "./outbox.ts";
 import { PayloadTable } from "./payload-table.ts";
+import { addressed, loopProvider } from "./test-provider.ts";
 
 /** Packet memory without an address: nothing but JavaScript touches it. */
 export const makeMemory = (pages: number): PacketMemory => {

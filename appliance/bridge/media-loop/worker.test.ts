@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { useRealTime } from "../../../tests/real-time.ts";
 import type { MediaEvent } from "../media-commands.ts";
-import { pinnedProvider } from "../transport/test-provider.ts";
 import { type MediaLoopHandle, type MediaLoopStartOptions, startMediaLoop } from "./start.ts";
+import { pinnedProvider } from "./test-provider.ts";
 
 useRealTime();
 

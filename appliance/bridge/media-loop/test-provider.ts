@@ -1,11 +1,11 @@
 /**
- * Tests only: the SRTP provider that `./scripts/test --provider NAME` pins for everything that does not test providers themselves; node:crypto where none is
+ * Shell: tests only: the SRTP provider that `./scripts/test --provider NAME` pins for everything that does not test providers themselves; node:crypto where none is
  * pinned, because it needs nothing.
  */
 import { ptr } from "bun:ffi";
-import { Layout } from "../media-loop/layout.ts";
-import type { PacketMemory, SrtpProvider, SrtpProviderName } from "./srtp.ts";
-import { srtpProviders } from "./srtp-providers.ts";
+import type { PacketMemory, SrtpProvider, SrtpProviderName } from "../transport/srtp.ts";
+import { srtpProviders } from "../transport/srtp-providers.ts";
+import { Layout } from "./layout.ts";
 
 export const PROVIDER_NAMES: readonly SrtpProviderName[] = ["libcrypto", "vector", "scalar", "node"];
 
