@@ -98,6 +98,44 @@ const library = async (): Promise<Finding[]> => {
   return [{ level: "ok", what: "OpenSSL 3 can be loaded" }];
 };
 
+const ROOM_SIZES = [3, 5, 10];
+
+/** What a bridge would measure at its start. */
+const media = async (settings: Settings): Promise<Finding[]> => {
+  if (!settings["start.parts"].includes("bridge")) return [];
+  const { measureMachine } = await import("./bridge/measure-machine.ts");
+  const { peopleWithCameras } = await import("./bridge/capacity.ts");
+  try {
+    const measured = measureMachine(settings["bridge.srtp_provider"], settings["bridge.max_cameras"]);
+    const found: Finding[] = measured.profiles.map(({ profile, provider, microsPerPacket, measured: all }) => {
+      const others = all
+        .filter(({ name }) => name !== provider)
+        .map(({ name, microsPerPacket: micros }) => `${name} ${micros.toFixed(2)}`);
+      const beside = others.length === 0 ? "" : ` (${others.join(", ")})`;
+      return { level: "ok", what: `${profile} by ${provider}: ${microsPerPacket.toFixed(2)} µs a packet${beside}` };
+    });
+    const most = settings["bridge.max_count"] === 0 ? Math.max(1, machineCores() - 1) : settings["bridge.max_count"];
+    const bridges = Math.max(settings["bridge.count"], most);
+    const people = ROOM_SIZES.map(
+      (size) => `${peopleWithCameras(measured.cameras * bridges, size)} in rooms of ${size}`,
+    );
+    const why = settings["bridge.max_cameras"] > 0 ? "as bridge.max_cameras says" : "as measured now, idle";
+    found.push({
+      level: "ok",
+      what: `carries about ${people.join(", ")} people with cameras, by ${bridges} ${bridges === 1 ? "bridge" : "bridges"} (${why})`,
+    });
+    return found;
+  } catch (error) {
+    return [
+      {
+        level: "fault",
+        what: `media cannot be encrypted: ${error instanceof Error ? error.message : String(error)}`,
+        mend: 'apt install libssl3, or bridge.srtp_provider = "auto"',
+      },
+    ];
+  }
+};
+
 const clock = (): Finding[] => {
   const now = wallNow();
   if (now < WRITTEN)
@@ -242,6 +280,7 @@ export const examine = async (
   const findings = [
     ...machine(),
     ...(await library()),
+    ...(await media(settings)),
     ...clock(),
     ...folder(dataFolder),
     ...certificate(settings, dataFolder),

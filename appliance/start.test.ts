@@ -369,10 +369,23 @@ describe("other commands", () => {
   test("doctor names faults with their mends", async () => {
     const { out } = await outcome(["doctor", "--data", join(scratch, "doctor")]);
     expect(out).toContain("OpenSSL 3 can be loaded");
+    expect(out).toMatch(/AEAD_AES_128_GCM by (libcrypto|vector|scalar|node): \d+\.\d\d µs a packet/);
+    expect(out).toMatch(/carries about \d+ in rooms of 3, \d+ in rooms of 5, \d+ in rooms of 10 people with cameras/);
     const taken = createServer();
     await new Promise<void>((done) => taken.listen(0, "127.0.0.1", done));
     const address = taken.address();
     const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+    const pinned = [
+      "--set",
+      "bridge.max_cameras=90",
+      "--set",
+      "bridge.max_count=1",
+      "--set",
+      "bridge.srtp_provider=node",
+    ];
+    const small = await outcome(["doctor", "--data", join(scratch, "doctor"), ...pinned]);
+    expect(small.out).toContain("45 in rooms of 3, 22 in rooms of 5, 10 in rooms of 10");
+    expect(small.out).toContain("AES128_CM_HMAC_SHA1_80 by node:");
     const bad = await outcome(["doctor", "--data", join(scratch, "doctor"), "--set", `xmpp.port=${port}`]);
     expect([
       bad.code,

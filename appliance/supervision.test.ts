@@ -18,7 +18,14 @@ class World {
   actions: SupervisionAction[] = [];
 
   constructor(options: Partial<SupervisionOptions> = {}) {
-    this.supervision = new Supervision({ control: true, bridges: 1, maxBridges: 3, startNextAt: 0.5, ...options });
+    this.supervision = new Supervision({
+      control: true,
+      bridges: 1,
+      maxBridges: 3,
+      startNextAt: 0.5,
+      stopIdleAfterMs: 600_000,
+      ...options,
+    });
     this.take(this.supervision.start(this.now));
   }
 
@@ -68,6 +75,8 @@ class World {
           return ["healthy"];
         case "done":
           return [`done ${action.exitCode} ${action.why}`.trim()];
+        case "drain":
+          return [`drain ${action.id} ${action.on ? "on" : "off"}`];
         default:
           return [`${action.type} ${action.id}`];
       }
@@ -268,28 +277,67 @@ describe("load", () => {
   test("a short peak starts nothing", () => {
     const world = running();
     for (let round = 0; round < 20; round++) {
-      world.load("bridge-0", round % 2, 20);
+      world.load("bridge-0", (round % 2) * 0.79, 20);
       world.pass(5_000, ["control", "bridge-0"]);
     }
     expect(world.did()).toEqual([]);
   });
 
-  test("an extra bridge without endpoints is stopped after ten minutes, and not started again", () => {
+  test("a bridge that is nearly full does not wait ten seconds for the next one", () => {
     const world = running({ maxBridges: 2 });
-    for (let round = 0; round < 3; round++) {
-      world.load("bridge-0", 0.6, 20);
-      world.pass(5_000, ["control", "bridge-0"]);
-    }
+    world.load("bridge-0", 0.85, 20);
+    expect(world.did()).toEqual(["spawn bridge-1"]);
+    world.load("bridge-0", 0.85, 20);
+    expect(world.did()).toEqual([]); // it is on its way
+  });
+
+  /** Two run, the second because of load; nobody is on it for the last ten minutes, and the first is calm. */
+  const idleExtra = (): World => {
+    const world = running({ maxBridges: 2 });
+    world.load("bridge-0", 0.85, 20);
     world.started("bridge-1");
     world.did();
-    for (let round = 0; round < 121; round++) {
+    for (let round = 0; round < 120; round++) {
       world.load("bridge-0", 0.1, 5);
       world.load("bridge-1", 0, 0);
       world.pass(5_000, ["control", "bridge-0", "bridge-1"]);
     }
+    world.load("bridge-1", 0, 0);
+    return world;
+  };
+
+  test("an extra bridge without endpoints drains after ten minutes, then stops, and is not started again", () => {
+    const world = idleExtra();
+    expect(world.did()).toEqual(["drain bridge-1 on"]);
+    world.load("bridge-1", 0, 0);
+    world.pass(10_000, ["control", "bridge-0", "bridge-1"]);
     expect(world.did()).toEqual(["stop bridge-1"]);
     world.dies("bridge-1");
     expect(world.did()).toEqual(["bridges 0"]);
+  });
+
+  test("somebody who came while it drains keeps it", () => {
+    const world = idleExtra();
+    world.load("bridge-1", 0, 2);
+    world.pass(10_000, ["control", "bridge-0", "bridge-1"]);
+    expect(world.did()).toEqual(["drain bridge-1 on", "drain bridge-1 off"]);
+  });
+
+  test("load that comes back while it drains keeps it, instead of starting a third", () => {
+    const world = idleExtra();
+    world.load("bridge-0", 0.9, 30);
+    expect(world.did()).toEqual(["drain bridge-1 on", "drain bridge-1 off"]);
+    world.pass(60_000, ["control", "bridge-0", "bridge-1"]);
+    expect(world.did()).toEqual([]);
+  });
+
+  test("one that dies while it drains comes back like any other", () => {
+    const world = idleExtra();
+    world.did();
+    world.dies("bridge-1");
+    expect(world.did()).toEqual(["bridges 0", "spawn bridge-1"]);
+    world.started("bridge-1");
+    expect(world.did()).toEqual(["bridges 0,1"]);
   });
 
   test("the configured bridges stay, however idle", () => {

@@ -18,6 +18,8 @@ export type SupervisionAction =
     }
   | { readonly type: "stop"; readonly id: ChildId; readonly deadlineMs: number }
   | { readonly type: "kill"; readonly id: ChildId }
+  /** A bridge is to take no new conferences, or to take them again. */
+  | { readonly type: "drain"; readonly id: ChildId; readonly on: boolean }
   /** Bridges whose channel the gateway relays changed. */
   | { readonly type: "bridges"; readonly running: readonly { readonly index: number; readonly ports: Ports }[] }
   /** Everything asked for at start is well, for the first time. */
@@ -33,6 +35,8 @@ export interface SupervisionOptions {
   readonly maxBridges: number;
   /** 0 … 1: a further bridge starts when all are above it. */
   readonly startNextAt: number;
+  /** How long an extra bridge is without anybody before it ends, ms. */
+  readonly stopIdleAfterMs: number;
 }
 
 interface Child {
@@ -43,7 +47,7 @@ interface Child {
   fault: string | undefined;
   failures: number;
   since: Millis;
-  /** An extra bridge that nobody needs any more: it ends when it has stopped. */
+  /** An extra bridge that nobody needs any more: it drains, then it stops. */
   retiring: boolean;
   /** Its fault has been logged; what is not well yet just after its start is not. */
   complained: boolean;
@@ -63,8 +67,10 @@ const STEADY_MS = 60_000;
 const SETTLING_MS = 10_000;
 /** How long all bridges must be above the threshold: shorter peaks are joins. */
 const LOADED_MS = 10_000;
-/** How long an extra bridge must be without endpoints before it is stopped. */
-const IDLE_MS = 600_000;
+/** From this stress on (the mean of ten seconds already) the next bridge is not waited for. */
+const URGENT = 0.8;
+/** How long a bridge drains before it ends: the focus hears of it with its next presence (5 s), what it had placed there before shows by then. */
+const DRAIN_MS = 10_000;
 /** What an orderly stop may take beyond its deadline before the process is killed. */
 const GRACE_MS = 500;
 
@@ -153,8 +159,8 @@ export class Supervision {
   exited(now: Millis, id: ChildId, how: string, refused: string | undefined): SupervisionAction[] {
     const child = this.#children.get(id);
     if (child === undefined) return [];
-    for (const name of ["start", "silent", "kill", "retry"]) this.#deadlines.clear(`${name} ${id}`);
-    if (this.#stopping !== undefined || child.retiring) {
+    for (const name of ["start", "silent", "kill", "retry", "drained"]) this.#deadlines.clear(`${name} ${id}`);
+    if (this.#stopping !== undefined || (child.retiring && child.state === "stopping")) {
       this.#children.delete(id);
       if (this.#stopping !== undefined) return this.#continueStop(now);
       return [{ type: "log", level: "info", message: "stopped, no longer needed", id }, this.#announce()];
@@ -169,6 +175,7 @@ export class Supervision {
     child.fault = undefined;
     child.complained = false;
     child.loaded = undefined;
+    child.retiring = false;
     const actions: SupervisionAction[] = [
       { type: "log", level: "error", message: `ended (${refused ?? how}); starting it again in ${wait} ms`, id },
     ];
@@ -201,6 +208,9 @@ export class Supervision {
           break;
         case "kill":
           actions.push({ type: "log", level: "warn", message: "did not stop in time", id }, { type: "kill", id });
+          break;
+        case "drained":
+          actions.push(...this.#drained(now, id));
           break;
       }
     }
@@ -254,10 +264,14 @@ export class Supervision {
 
   #scale(now: Millis): SupervisionAction[] {
     const bridges = this.#bridges().filter((child) => !child.retiring);
+    const draining = this.#bridges().find((child) => child.retiring && child.state === "running");
     const allLoaded = bridges.every((child) => (child.loaded?.stress ?? 0) >= this.#options.startNextAt);
+    if (draining !== undefined && allLoaded) return this.#keep(draining);
     if (!allLoaded || bridges.length >= this.#options.maxBridges) this.#loadedSince = undefined;
-    else if (this.#loadedSince === undefined) this.#loadedSince = now;
-    else if (now - this.#loadedSince >= LOADED_MS) {
+    else {
+      this.#loadedSince ??= now;
+      const urgent = bridges.every((child) => (child.loaded?.stress ?? 0) >= URGENT);
+      if (!urgent && now - this.#loadedSince < LOADED_MS) return [];
       this.#loadedSince = undefined;
       for (let index = 0; index < this.#options.maxBridges; index++) {
         const id: ChildId = `bridge-${index}`;
@@ -273,10 +287,31 @@ export class Supervision {
     const othersCalm = bridges.every(
       (child) => child === extra || (child.loaded?.stress ?? 1) < this.#options.startNextAt / 2,
     );
-    if (extra?.state !== "running" || !othersCalm || extra.idleSince === undefined || now - extra.idleSince < IDLE_MS)
+    if (
+      extra?.state !== "running" ||
+      !othersCalm ||
+      extra.idleSince === undefined ||
+      now - extra.idleSince < this.#options.stopIdleAfterMs
+    )
       return [];
     extra.retiring = true;
-    return this.#stopChild(now, extra, 5_000);
+    this.#deadlines.set(`drained ${extra.id}`, later(now, DRAIN_MS));
+    return [{ type: "drain", id: extra.id, on: true }];
+  }
+
+  /** It takes conferences again. */
+  #keep(child: Child): SupervisionAction[] {
+    child.retiring = false;
+    child.idleSince = undefined;
+    this.#deadlines.clear(`drained ${child.id}`);
+    return [{ type: "drain", id: child.id, on: false }];
+  }
+
+  #drained(now: Millis, id: ChildId): SupervisionAction[] {
+    const child = this.#children.get(id);
+    if (child?.retiring !== true || child.state !== "running") return [];
+    // Somebody came while it was told: it goes on.
+    return (child.loaded?.endpoints ?? 0) > 0 ? this.#keep(child) : this.#stopChild(now, child, 5_000);
   }
 
   #stopChild(now: Millis, child: Child, deadlineMs: number): SupervisionAction[] {

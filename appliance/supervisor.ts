@@ -49,6 +49,7 @@ export const supervise = async (options: SupervisorOptions): Promise<number> => 
     bridges,
     maxBridges,
     startNextAt: settings["bridge.start_next_at"],
+    stopIdleAfterMs: settings["bridge.stop_idle_after"] * 1_000,
   });
   const running = new Map<ChildId, Running>();
   let localBridges: Readonly<Record<string, string>> = {};
@@ -191,6 +192,9 @@ export const supervise = async (options: SupervisorOptions): Promise<number> => 
         case "stop":
           send(action.id, { type: "stop", deadlineMs: action.deadlineMs });
           break;
+        case "drain":
+          void drain(action.id, action.on);
+          break;
         case "kill":
           running.get(action.id)?.process.kill("SIGKILL");
           break;
@@ -279,6 +283,16 @@ export const supervise = async (options: SupervisorOptions): Promise<number> => 
       : setInterval(() => {
           for (const [id, child] of running) if (id !== "control") void readLoad(id, child);
         }, LOAD_MS);
+  const drain = async (id: ChildId, on: boolean): Promise<void> => {
+    const port = running.get(id)?.ports["bridgeHttp"] ?? 0;
+    const url = `${httpUrl({ host: settings["bridge.http_address"], port })}/colibri/drain/${on ? "enable" : "disable"}`;
+    try {
+      await fetch(url, { method: "POST", signal: AbortSignal.timeout(LOAD_MS - 1_000) });
+    } catch (error) {
+      // Its silence is the business of its health reports; what it still gets it keeps, and is not stopped then.
+      options.say(`${id}: not drained: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
   const readLoad = async (id: ChildId, child: Running): Promise<void> => {
     try {
       const url = `${httpUrl({ host: settings["bridge.http_address"], port: child.ports["bridgeHttp"] ?? 0 })}/colibri/stats`;

@@ -39,6 +39,13 @@ export const bridgeOptions = {
     unit: "stress",
     reason: "The next bridge starts when all running ones are above this share of what a core can do.",
   }),
+  "bridge.stop_idle_after": integer({
+    default: 600,
+    min: 5,
+    max: 86_400,
+    unit: "s",
+    reason: "A bridge beyond bridge.count that nobody uses for this long ends, once the others are calm.",
+  }),
   "bridge.media_port": port({
     default: 10_000,
     reason: "UDP port of media, the same on every address; further bridges take the next ones.",
