@@ -144,6 +144,7 @@ describe("a foreign bridge, which says its stress only", () => {
     const world = new SimulatedWorld().start(["jvb1"]);
     const ana = join(world, "aaaaaaaa");
     const ben = join(world, "bbbbbbbb");
+    world.advance(31_000);
     world.bridgePresence("jvb1", { stress_level: "1.05" });
     const answerTo = (room: string): Element | undefined => {
       const id = world.ask(room, "new-uuid@meet.test/res");
@@ -158,6 +159,24 @@ describe("a foreign bridge, which says its stress only", () => {
     world.bridgePresence("jvb1", { stress_level: "0.8" });
     expect(conditionOf(answerTo(OTHER))).toBeUndefined();
     expect(world.focus.stats.conferencesRefused).toBe(1);
+  });
+
+  test("a meeting that ran before the focus was started again comes back, however full the bridge is with it", () => {
+    const world = new SimulatedWorld().start(["jvb1"]);
+    const ana = join(world, "aaaaaaaa");
+    const ben = join(world, "bbbbbbbb");
+    world.advance(60_000);
+    world.bridgePresence("jvb1", { stress_level: "1.1" });
+    ana.accepted = false;
+    ben.accepted = false;
+    world.restartFocus();
+    world.advance(5_000);
+    expect([ana.accepted, ben.accepted]).toEqual([true, true]);
+    // Later strangers are turned away.
+    world.advance(31_000);
+    world.bridgePresence("jvb1", { stress_level: "1.1" });
+    world.ask(OTHER, "new-uuid@meet.test/res");
+    expect(world.focus.conferences.has(OTHER)).toBe(false);
   });
 
   test("a conference that was asked for before, and has no bridge yet, waits: it is told, and begins when there is room", () => {

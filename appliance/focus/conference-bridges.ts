@@ -29,6 +29,8 @@ const ALL_FEATURES: ReadonlySet<string> = new Set(Object.values(FEATURE));
 export class ConferenceBridges {
   /** The conference's key on every bridge. */
   meetingId: string;
+  /** The meeting ran before this focus: it is not a new one, however full the bridges are. */
+  resumed = false;
   readonly #context: FocusContext;
   readonly #events: ConferenceBridgesEvents;
   readonly #room: string;
@@ -76,7 +78,7 @@ export class ConferenceBridges {
   choose(now: Millis, region: string | undefined): BridgeSession | undefined {
     const used = new Map<Bridge, number>();
     for (const [bridge, session] of this.#sessions) used.set(bridge, session.endpoints.size);
-    const bridge = this.#events.select(now, { used, region, running: this.#count !== undefined });
+    const bridge = this.#events.select(now, { used, region, running: this.#count !== undefined || this.resumed });
     this.setUnavailable(bridge === undefined);
     if (bridge === undefined) return undefined;
     return this.#sessions.get(bridge) ?? this.#open(bridge);

@@ -396,6 +396,7 @@ export class Conference {
     this.configuration = configuration;
     if (configuration.meetingId !== undefined) this.bridges.meetingId = configuration.meetingId;
     this.#deadlines.set("empty", later(now, this.context.settings.initialTimeout));
+    this.bridges.resumed = this.room.members.size > 0;
     // People are here before us: an earlier focus had this meeting, perhaps on other bridges than ours will be.
     if (this.room.members.size > 0 && configuration.meetingId !== undefined)
       this.#deadlines.set("ghosts", later(now, GHOSTS_MS));

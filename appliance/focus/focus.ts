@@ -3,7 +3,7 @@
  * signaling.md 2, 3.4, 5; the place of Jicofo.
  */
 import { type Deadline, soonest } from "../deadlines.ts";
-import type { Millis } from "../time.ts";
+import { later, type Millis } from "../time.ts";
 import { conferenceModify, conferenceModifyElement } from "../wire/colibri2.ts";
 import { NS } from "../wire/namespaces.ts";
 import { errorReply, iqResult } from "../wire/stanza.ts";
@@ -51,6 +51,8 @@ export type FocusInput =
   | { readonly kind: "stop" };
 
 const MAX_REMEMBERED_OWNERS = 500;
+/** After a login those who were in meetings come back to the focus: none of them is turned away, however full the bridges are with them. */
+const COMING_BACK_MS = 30_000;
 
 export class Focus {
   readonly settings: FocusSettings;
@@ -74,6 +76,7 @@ export class Focus {
   readonly #lostRooms = new Map<string, Conference["options"]>();
   readonly pins = new Pins();
   #online = false;
+  #onlineAt: Millis | undefined;
   #draining = false;
   #excluded: Bridge | undefined;
 
@@ -128,7 +131,8 @@ export class Focus {
           : this.#conferences.size >= settings.maxConferences
             ? "too many conferences"
             : undefined,
-      full: (now) => this.bridges.full(now),
+      full: (now) =>
+        this.bridges.full(now) && this.#onlineAt !== undefined && now >= later(this.#onlineAt, COMING_BACK_MS),
       connected: () => this.#online,
       isBreakout: (domain) =>
         domain === (this.#components.get("breakout_rooms") ?? `breakout.${settings.domains.domain}`),
@@ -226,6 +230,7 @@ export class Focus {
 
   #loggedIn(now: Millis): void {
     this.#online = true;
+    this.#onlineAt = now;
     this.#outbox.send(xml("presence", { xmlns: NS.client }, xml("priority", {}, "0"), capsElement()));
     const query = xml("query", { xmlns: NS.discoInfo });
     this.#requests.request(now, this.settings.domains.domain, "get", query, (_, answer) => {

@@ -253,7 +253,7 @@ export class Conference {
     const missing = (): boolean => this.#room === room && room.joined && !room.focusThere && !this.#left;
     for (let wait = 1; missing() && this.#connection.established; wait = Math.min(wait * 2, 16)) {
       const answer = await this.#askFocus();
-      if (answer === "stop" || answer?.ready === true) return;
+      if (answer === "stop" || (answer !== "full" && answer?.ready === true)) return;
       await delay(wait * 1000);
     }
   }
