@@ -272,7 +272,7 @@ export interface MediaStatistics {
   readonly unmatchedFeedback: number;
   /** Endpoints that sent REMB although transport-wide feedback was agreed with them. */
   readonly spuriousRembEndpoints: number;
-  /** Fraction of the last second that the loop was busy, 0 … 1. */
+  /** Fraction of the last second that the loop was busy, 0 … 1; at most twice the processor's time that its thread got. */
   readonly load: number;
   /** Messages given to the kernel, each a run of packets to one receiver: packetsSent over it is the length of a run. */
   readonly messagesSent: number;

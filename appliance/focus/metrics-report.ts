@@ -73,6 +73,28 @@ function metricsOf(focus: Focus, now: Millis, threads: number): Metric[] {
       (each) => each.restartRequests,
     ),
     perBridge("gauge", "bridge_stress", "Stress that a bridge reports.", (each) => each.stress),
+    {
+      name: "parley_focus_bridge_full",
+      type: "gauge",
+      help: "Whether a bridge takes no further cameras (1), or no new conferences either (2).",
+      values: [...bridges.all()].map(
+        (each) =>
+          [
+            `{jvb="${escapeLabel(each.id)}"}`,
+            each.admission.takesConferences ? (each.admission.takesCameras(now, 1) ? 0 : 1) : 2,
+          ] as const,
+      ),
+    },
+    {
+      name: "parley_focus_refused",
+      type: "counter",
+      help: "What bridges were too full for: cameras switched on, cameras that came with people, new conferences.",
+      values: [
+        [`{what="camera-on"}`, stats.camerasRefused],
+        [`{what="camera-joining"}`, stats.camerasHeld],
+        [`{what="conference"}`, stats.conferencesRefused],
+      ],
+    },
     gauge("jibri_instances", recording.recorders.count, "Recorders in the brewery."),
     gauge("jibri_instances_available", recording.recorders.available(now), "Recorders that are idle and healthy."),
     gauge("sip_jibri_instances", recording.gateways.count, "SIP gateways of the recorder's kind."),

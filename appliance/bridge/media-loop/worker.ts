@@ -4,7 +4,7 @@
  */
 import { type Pointer, ptr } from "bun:ffi";
 import type { MediaCommand, MediaEvent, MediaSocket } from "../media-commands.ts";
-import { pinThread } from "../native/affinity.ts";
+import { pinThread, threadCpuMs } from "../native/affinity.ts";
 import {
   drainEventFd,
   Errno,
@@ -241,6 +241,7 @@ let shortSince = busySince;
 let leftFrom = 0;
 let leftEnd = 0;
 let leftSocket = 0;
+let windowCpuMs = 0;
 
 /** Rounds after a message in which nothing is waited for: so that it surely got in before the thread sleeps. */
 let settling = 0;
@@ -313,7 +314,11 @@ function measureLoad(now: number): void {
   shortBusyMs = 0;
   shortSince = now;
   if (now - windowSince < LOAD_WINDOW_MS) return;
-  loop.load = Math.min(1, busyMs / (now - windowSince));
+  const cpuMs = threadCpuMs();
+  // Other programs that keep the processor from this thread make its turns long; that alone does not make the bridge full.
+  const worked = cpuMs < 0 ? busyMs : Math.min(busyMs, 2 * (cpuMs - windowCpuMs));
+  loop.load = Math.min(1, worked / (now - windowSince));
+  windowCpuMs = cpuMs;
   busyMs = 0;
   windowSince = now;
 }

@@ -1,5 +1,5 @@
 /**
- * Shell: which cores a thread may run on (sched_setaffinity(2), for the calling thread alone).
+ * Shell: which cores a thread may run on (sched_setaffinity(2)) and how long it has run (clock_gettime(2)); of the calling thread alone.
  */
 import { ptr } from "bun:ffi";
 import { libc } from "./libc.ts";
@@ -27,4 +27,16 @@ export function pinThread(fromLast: number): number | undefined {
   const mask = new Uint8Array(MASK_BYTES);
   mask[core >> 3] = 1 << (core & 7);
   return libc.sched_setaffinity(0, MASK_BYTES, ptr(mask)) === 0 ? core : undefined;
+}
+
+const CLOCK_THREAD_CPUTIME_ID = 3;
+/** struct timespec: seconds, nanoseconds; kept for good, because its address is in use. */
+const timespec = new Float64Array(2);
+const timespecWords = new Uint32Array(timespec.buffer);
+const timespecAt = ptr(timespec);
+
+/** ms that the calling thread has run on a processor since its start; −1 where the system does not say. */
+export function threadCpuMs(): number {
+  if (libc.clock_gettime(CLOCK_THREAD_CPUTIME_ID, timespecAt) !== 0) return -1;
+  return (timespecWords[0] as number) * 1_000 + (timespecWords[2] as number) / 1e6;
 }

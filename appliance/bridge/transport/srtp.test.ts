@@ -236,10 +236,27 @@ function behaviour(provider: SrtpProvider, profile: SrtpProfile): void {
     receive.close();
   });
 
-  test("a wrong key is refused", () => {
+  test("a wrong key is refused, for RTP and RTCP, and leaves nothing behind", () => {
     const send = contextOf(provider, profile, "send", 1);
     const receive = contextOf(provider, profile, "receive", 2);
     expect(open(receive, seal(send, 1))).toBe(SRTP_AUTHENTICATION);
+    bytes.set([0x80, 200, 0, 6, 0, 0, 0, 5], A);
+    bytes.fill(7, A + 8, A + 28);
+    const length = send.protectRtcp(A, 28);
+    expect(length).toBe(28 + 4 + SRTP_PROFILE_SIZES[profile].rtcpTag);
+    bytes.copyWithin(B, A, A + length);
+    expect(receive.unprotectRtcp(B, length)).toBe(SRTP_AUTHENTICATION);
+    expect(receive.ssrcCount).toBe(0);
+    send.close();
+    receive.close();
+  });
+
+  test("RTP is no RTCP: a packet sealed as one does not open as the other", () => {
+    const send = contextOf(provider, profile, "send");
+    const receive = contextOf(provider, profile, "receive");
+    const packet = seal(send, 1, 7, 60);
+    bytes.set(packet, B);
+    expect(receive.unprotectRtcp(B, packet.length)).toBe(SRTP_AUTHENTICATION);
     send.close();
     receive.close();
   });
