@@ -20,6 +20,8 @@ const statistics = (load: number, packetsSent: number): MediaStatistics => ({
   nacksReceived: 0,
   nacksSent: 0,
   retransmissions: 0,
+  unmatchedFeedback: 0,
+  spuriousRembEndpoints: 0,
   load,
   longestTurnMs: 0,
   endpoints: [],

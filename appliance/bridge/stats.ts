@@ -358,4 +358,3 @@ const providersOf = (srtp: BridgeSettings["srtp"]): [string, StatValue][] =>
         [`parley_srtp_${profile.toLowerCase()}`, srtp[profile].name],
         [`parley_srtp_${profile.toLowerCase()}_micros`, round(srtp[profile].microsPerPacket)],
       ]);
-
