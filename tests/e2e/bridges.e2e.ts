@@ -19,8 +19,9 @@ let ben: Participant;
 const url = (room: string): string => `${box.ready.base}/${room}`;
 const bridges = (): readonly number[] => box.refresh().pids.bridge;
 const conferences = async (bridge: number): Promise<unknown> => {
-  const port = box.ready.ports.bridgeHttp[bridge] ?? 0;
-  const answer = await fetch(`http://127.0.0.1:${port}/colibri/stats`);
+  const port = box.refresh().ports.bridgeHttp[bridge] ?? 0;
+  const answer = await fetch(`http://127.0.0.1:${port}/colibri/stats`).catch(() => undefined);
+  if (answer === undefined) return undefined; // it is listed before it listens
   return ((await answer.json()) as Record<string, unknown>)["conferences"];
 };
 
