@@ -24,6 +24,11 @@ const statistics = (load: number, packetsSent: number): MediaStatistics => ({
   spuriousRembEndpoints: 0,
   load,
   longestTurnMs: 0,
+  messagesSent: 0,
+  batches: 0,
+  packetsHeld: 0,
+  holdMs: 0,
+  turnP999Ms: 0,
   endpoints: [],
 });
 
