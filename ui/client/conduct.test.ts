@@ -41,8 +41,13 @@ test("how newcomers start is told by the room and set through it", () => {
   });
   expect(told.startMuted).toEqual({ audio: true, video: false });
   const [state, effects] = user(told, { kind: "set-start-muted", audio: true, video: true });
-  expect(state.startMuted).toEqual({ audio: true, video: false }); // until the room says so
+  expect(state.startMuted).toEqual({ audio: true, video: true }); // at once: one message carries both switches
   expect(effects).toEqual([{ kind: "request", action: { kind: "set-start-muted", audio: true, video: true } }]);
+  const refused = session(state, {
+    kind: "metadata",
+    metadata: { startMuted: { audio: true, video: false }, lobbyEnabled: undefined, recording: false, visitors: false },
+  });
+  expect(refused.startMuted).toEqual({ audio: true, video: false }); // the room has the last word
 });
 
 test("the way to another room is no lost connection: its own words, and no welcome back", () => {

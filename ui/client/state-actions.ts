@@ -146,7 +146,6 @@ export function updateAction(state: MeetingState, action: UserAction, now: Epoch
     case "grant":
     case "allow":
     case "moderate":
-    case "set-start-muted":
     case "set-password":
     case "set-lobby":
     case "set-subject":
@@ -156,6 +155,9 @@ export function updateAction(state: MeetingState, action: UserAction, now: Epoch
     case "breakout-move":
     case "breakout-enter":
       return [state, [{ kind: "request", action }]];
+    case "set-start-muted":
+      // At once: one message carries both switches, and the second may be flipped before the room has answered for the first.
+      return [{ ...state, startMuted: { audio: action.audio, video: action.video } }, [{ kind: "request", action }]];
     case "new-poll":
     case "breakout-rename":
       return [{ ...state, dialog: undefined }, [{ kind: "request", action }]];
