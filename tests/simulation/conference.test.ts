@@ -22,6 +22,14 @@ test(`five people meet at 5 % loss and 30 ms delay (seed ${seed})`, () => {
   expect(box.runUntil(() => settled(box), 15_000)).toBe(true);
   box.run(5_000);
   expect(everythingFlows(box)).toBe(true);
+  // Twice over a lossy way (in and out) about a tenth of the pictures' packets is missing at first, and comes again. (Sound is not repeated.)
+  const mended = (): boolean =>
+    box.present.every((client) =>
+      [...client.received.values()].every(
+        ({ lost, packets, keyFrames }) => keyFrames === 0 || lost / (packets + 1) < 0.02,
+      ),
+    );
+  expect(box.runUntil(mended, 3_000)).toBe(true);
   for (const client of box.present) {
     expect([...client.occupants.values()].sort()).toEqual(
       NAMES.slice(0, 5)
@@ -32,8 +40,6 @@ test(`five people meet at 5 % loss and 30 ms delay (seed ${seed})`, () => {
       const video = sources.find(({ mediaType }) => mediaType === "video");
       const reception = client.received.get(video?.ssrc ?? 0);
       expect(reception?.keyFrames).toBeGreaterThan(0);
-      // Twice over a lossy way (in and out) about a tenth is missing at first, and comes again.
-      expect((reception?.lost ?? 1) / ((reception?.packets ?? 0) + 1)).toBeLessThan(0.02);
     }
     expect(client.faults).toEqual([]);
   }
