@@ -131,8 +131,7 @@ export class Focus {
           : this.#conferences.size >= settings.maxConferences
             ? "too many conferences"
             : undefined,
-      full: (now) =>
-        this.bridges.full(now) && this.#onlineAt !== undefined && now >= later(this.#onlineAt, COMING_BACK_MS),
+      full: (now) => this.turnsAway(now),
       connected: () => this.#online,
       isBreakout: (domain) =>
         domain === (this.#components.get("breakout_rooms") ?? `breakout.${settings.domains.domain}`),
@@ -165,6 +164,11 @@ export class Focus {
 
   get pendingRequests(): number {
     return this.#requests.size;
+  }
+
+  /** Every bridge is too loaded for a new conference, and those who were in meetings before our login have had their time to come back. */
+  turnsAway(now: Millis): boolean {
+    return this.bridges.full(now) && this.#onlineAt !== undefined && now >= later(this.#onlineAt, COMING_BACK_MS);
   }
 
   get draining(): boolean {

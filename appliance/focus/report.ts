@@ -167,6 +167,7 @@ export function debugReport(focus: Focus, now: Millis, full: boolean): Record<st
       auth_authority: settings.authentication?.kind ?? null,
     },
     draining: focus.draining,
+    parley_turns_away: focus.turnsAway(now),
     requests: focus.pendingRequests,
   };
 }
