@@ -3,34 +3,13 @@ import { expect, test } from "bun:test";
 import type { Millis } from "../time.ts";
 import { parseChannelPath } from "./channel-path.ts";
 import type { MediaStatistics } from "./media-commands.ts";
-import { TestBridge, textsTo, WALL } from "./test-bridge.ts";
+import { NO_STATISTICS, TestBridge, textsTo, WALL } from "./test-bridge.ts";
 
 const RTP = "xmlns='urn:xmpp:jingle:apps:rtp:1'";
 const SSMA = "xmlns='urn:xmpp:jingle:apps:rtp:ssma:0'";
 const MEDIA = `<media type='video'><payload-type ${RTP} id='100' name='VP8' clockrate='90000'/></media>`;
 
-const statistics = (load: number, packetsSent: number): MediaStatistics => ({
-  packetsReceived: 0,
-  bytesReceived: 0,
-  packetsSent,
-  bytesSent: 0,
-  dropped: {},
-  keyFramesReceived: 0,
-  keyFrameRequestsSent: 0,
-  nacksReceived: 0,
-  nacksSent: 0,
-  retransmissions: 0,
-  unmatchedFeedback: 0,
-  spuriousRembEndpoints: 0,
-  load,
-  longestTurnMs: 0,
-  messagesSent: 0,
-  batches: 0,
-  packetsHeld: 0,
-  holdMs: 0,
-  turnP999Ms: 0,
-  endpoints: [],
-});
+const statistics = (load: number, packetsSent: number): MediaStatistics => ({ ...NO_STATISTICS, packetsSent, load });
 
 /** Three people with cameras who want each other in 720 lines, channels open. */
 function meeting(settings: ConstructorParameters<typeof TestBridge>[0] = {}) {

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import type { Millis } from "../time.ts";
 import type { EndpointStatistics, MediaStatistics } from "./media-commands.ts";
 import { Rates } from "./stats.ts";
+import { NO_STATISTICS } from "./test-bridge.ts";
 
 const endpoint = (index: number, rest: Partial<EndpointStatistics>): EndpointStatistics => ({
   endpoint: index,
@@ -18,25 +19,12 @@ const report = (endpoints: readonly EndpointStatistics[], load = 0): MediaStatis
   const sum = (name: "packetsReceived" | "bytesReceived" | "packetsSent" | "bytesSent"): number =>
     endpoints.reduce((total, each) => total + each[name], 0);
   return {
+    ...NO_STATISTICS,
     packetsReceived: sum("packetsReceived"),
     bytesReceived: sum("bytesReceived"),
     packetsSent: sum("packetsSent"),
     bytesSent: sum("bytesSent"),
-    dropped: {},
-    keyFramesReceived: 0,
-    keyFrameRequestsSent: 0,
-    nacksReceived: 0,
-    nacksSent: 0,
-    retransmissions: 0,
-    unmatchedFeedback: 0,
-    spuriousRembEndpoints: 0,
     load,
-    messagesSent: 0,
-    batches: 0,
-    packetsHeld: 0,
-    holdMs: 0,
-    longestTurnMs: 0,
-    turnP999Ms: 0,
     endpoints,
   };
 };

@@ -7,7 +7,7 @@ import { attr, type Element, parse } from "../wire/xml.ts";
 import { Bridge } from "./bridge.ts";
 import type { BridgeAction, BridgeSettings, TransportCore, TransportFactory } from "./context.ts";
 import type { Link } from "./link.ts";
-import type { MediaCommand, MediaEvent } from "./media-commands.ts";
+import type { MediaCommand, MediaEvent, MediaStatistics } from "./media-commands.ts";
 import { StunDemux } from "./transport/stun-demux.ts";
 import type { RemoteTransport, TransportAction } from "./transport/transport.ts";
 
@@ -179,3 +179,27 @@ export const textsTo = (actions: readonly BridgeAction[], channel: number): Reco
       ? [JSON.parse(action.text) as Record<string, unknown>]
       : [],
   );
+
+/** A media loop that has done nothing yet. */
+export const NO_STATISTICS: MediaStatistics = {
+  packetsReceived: 0,
+  bytesReceived: 0,
+  packetsSent: 0,
+  bytesSent: 0,
+  dropped: {},
+  keyFramesReceived: 0,
+  keyFrameRequestsSent: 0,
+  nacksReceived: 0,
+  nacksSent: 0,
+  retransmissions: 0,
+  unmatchedFeedback: 0,
+  spuriousRembEndpoints: 0,
+  load: 0,
+  messagesSent: 0,
+  batches: 0,
+  packetsHeld: 0,
+  holdMs: 0,
+  longestTurnMs: 0,
+  turnP999Ms: 0,
+  endpoints: [],
+};
