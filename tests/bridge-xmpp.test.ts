@@ -25,6 +25,7 @@ useRealTime();
 const { silentLogger } = await import("../appliance/log.ts");
 const { Metrics } = await import("../appliance/metrics.ts");
 const { startXmpp } = await import("../appliance/xmpp/start.ts");
+const { MucSessions } = await import("../appliance/bridge/muc-sessions.ts");
 const { startBridge } = await import("../appliance/bridge/start.ts");
 const { XmppSession } = await import("../appliance/xmpp-session.ts");
 
@@ -211,6 +212,74 @@ test("the server goes and comes back: media flows without a gap, the bridge is i
   expect(b.reception(1000)?.lost).toBe(0);
   await meeting.stop();
 }, 40_000);
+
+test("a second server, added and removed over HTTP: the bridge serves the focus of each, and the first notices nothing", async () => {
+  const second = await startServer(0);
+  const post = async (path: string, body: object): Promise<number> =>
+    (
+      await fetch(`http://127.0.0.1:${bridge.ports["bridgeHttp"]}/colibri/muc-client/${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      })
+    ).status;
+  const { user, password } = account("jvb");
+  const foreign = new Focus(second.ports["xmpp"] ?? 0);
+  const ready = async (each: Focus): Promise<string> =>
+    (await each.session.request(iq("get", { to: each.bridge() ?? "" }, xml("healthcheck", { xmlns: NS.health })))).kind;
+  try {
+    const client = {
+      id: "second",
+      hostname: "127.0.0.1",
+      port: String(second.ports["xmpp"]),
+      domain: TEST_DOMAINS.auth,
+      username: user,
+      password,
+      muc_jids: BREWERY,
+      muc_nickname: "guest-bridge",
+      disable_certificate_verification: "true",
+    };
+    expect(await post("add", client)).toBe(200);
+    await until("the second focus sees the bridge", () => foreign.bridge() === `${BREWERY}/guest-bridge`);
+    expect(foreign.stat("muc_clients_connected")).toBe("2");
+    expect([await ready(focus), await ready(foreign)]).toEqual(["result", "result"]);
+    expect(await post("remove", { id: "second" })).toBe(200);
+    await until("it has left", () => foreign.bridge() === undefined);
+    expect(await ready(focus)).toBe("result");
+    expect(bridge.health()).toBeUndefined();
+  } finally {
+    await foreign.session.stop(500);
+    await second.stop(1_000);
+  }
+}, 30_000);
+
+test("an added server whose certificate nobody vouches for is not logged in to", async () => {
+  const second = await startServer(0);
+  const { user, password } = account("jvb");
+  const warnings: string[] = [];
+  const log = { ...silentLogger, warn: (_message: string, fields?: object) => warnings.push(JSON.stringify(fields)) };
+  const sessions = new MucSessions(
+    { host: "127.0.0.1", port: 1, domain: TEST_DOMAINS.auth, user, password, tls: { kind: "insecure" } },
+    "box-9",
+    log,
+    { online: () => {}, stanza: () => {}, offline: () => {} },
+  );
+  try {
+    sessions.open(1, {
+      host: "127.0.0.1",
+      port: second.ports["xmpp"] ?? 0,
+      domain: TEST_DOMAINS.auth,
+      user,
+      password,
+      security: "verified",
+    });
+    await until("the refusal", () => warnings.some((each) => each.includes("certificate is refused")));
+    expect(sessions.health()).toContain("certificate is refused");
+  } finally {
+    await sessions.stop(500);
+    await second.stop(1_000);
+  }
+}, 30_000);
 
 test("under Debian's Prosody, without any Jitsi plugin: brewery, health, colibri2", async () => {
   const users = ["focus", "jvb"].map((user) => ({ user, password: account(user).password }));

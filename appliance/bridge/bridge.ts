@@ -5,9 +5,8 @@
 import { type Deadline, soonest } from "../deadlines.ts";
 import { type EpochMillis, later, type Millis } from "../time.ts";
 import type { ConferenceModify } from "../wire/colibri2.ts";
-import { attr, type Element } from "../wire/xml.ts";
+import type { Element } from "../wire/xml.ts";
 import { plainAddress } from "./addresses.ts";
-import { Brewery } from "./brewery.ts";
 import { Capacity } from "./capacity.ts";
 import type { ChannelPath } from "./channel-path.ts";
 import { type ColibriOutcome, handleConferenceModify } from "./colibri2.ts";
@@ -17,6 +16,7 @@ import {
   BridgeContext,
   type BridgeSettings,
   type ChannelId,
+  type MucClientNumber,
   type RandomBytes,
   type TransportFactory,
 } from "./context.ts";
@@ -25,10 +25,12 @@ import type { MediaExport } from "./export.ts";
 import { answerIq } from "./iq.ts";
 import type { Link } from "./link.ts";
 import type { MediaEvent, MediaSocket, MediaStatistics, Path, SourceIndex } from "./media-commands.ts";
+import type { MucClientRequest } from "./muc-client-json.ts";
+import { CONFIGURED_CLIENT, MucClients } from "./muc-clients.ts";
 import { Quality } from "./quality.ts";
 import type { Relay } from "./relay.ts";
 import { Shutdown } from "./shutdown.ts";
-import { collectStats, Rates, type StatValue } from "./stats.ts";
+import { collectStats, Rates, type Stats, type StatValue } from "./stats.ts";
 import { isStun } from "./transport/demux.ts";
 import type { StunDemux } from "./transport/stun-demux.ts";
 
@@ -61,13 +63,12 @@ export class Bridge {
   readonly shutdown = new Shutdown();
   readonly #capacity: Capacity;
   readonly #quality = new Quality();
-  readonly #brewery: Brewery;
+  readonly #mucClients: MucClients;
   readonly #onlyFrom: ReadonlySet<string> | undefined;
   readonly #threads: () => number;
   readonly #conferences = new Map<string, Conference>();
   readonly #channels = new Map<ChannelId, ChannelHolder>();
   #drain = false;
-  #online = false;
   #fault: string | undefined = "the media loop is not ready";
   /** Reports asked for since the last one came. */
   #unanswered = 0;
@@ -84,7 +85,7 @@ export class Bridge {
       maxCameras: options.settings.maxCameras ?? 0,
     });
     const { serverId, brewery } = options.settings;
-    this.#brewery = new Brewery(brewery, () => `${serverId}-${this.context.hex(4)}`);
+    this.#mucClients = new MucClients(this.context, brewery, () => `${serverId}-${this.context.hex(4)}`);
   }
 
   get conferences(): IterableIterator<Conference> {
@@ -105,17 +106,22 @@ export class Bridge {
     return undefined;
   }
 
-  /** Occupant name in the brewery: what a focus knows this bridge by. */
+  /** Occupant name in the first brewery: what a focus knows this bridge by. */
   get nick(): string {
-    return this.#brewery.nick;
+    return this.#mucClients.nick;
   }
 
   get drain(): boolean {
     return this.#drain;
   }
 
+  /** In one brewery at least. */
   get joined(): boolean {
-    return this.#brewery.joined;
+    return this.#mucClients.joined;
+  }
+
+  get mucClientIds(): readonly string[] {
+    return this.#mucClients.ids;
   }
 
   /** What is to be done, in order, since the last call. */
@@ -138,7 +144,7 @@ export class Bridge {
 
   mediaFault(message: string): void {
     this.#fault = message;
-    this.#send(this.#brewery.leave());
+    this.#mucClients.leave();
   }
 
   mediaEvents(now: Millis, events: readonly MediaEvent[]): void {
@@ -307,35 +313,29 @@ export class Bridge {
 
   // --- XMPP
 
-  xmppOnline(now: Millis, resumed: boolean): void {
-    this.#online = true;
-    if (!resumed || !this.#brewery.joined) this.#send(this.#brewery.online(now));
+  xmppOnline(now: Millis, resumed: boolean, client: MucClientNumber = CONFIGURED_CLIENT): void {
+    this.#mucClients.online(now, client, resumed);
   }
 
-  xmppOffline(): void {
-    this.#online = false;
-    this.#brewery.offline();
+  xmppOffline(client: MucClientNumber = CONFIGURED_CLIENT): void {
+    this.#mucClients.offline(client);
   }
 
-  stanza(now: Millis, wallNow: EpochMillis, stanza: Element): void {
-    const taken = this.#brewery.handle(now, stanza);
-    if (taken !== undefined) {
-      this.#send(taken.stanzas);
-      if (taken.joinedNow) this.#send(this.#brewery.presence(now, this.stats(wallNow)));
-    } else if (stanza.getName() === "iq") this.#request(now, stanza);
+  stanza(now: Millis, wallNow: EpochMillis, stanza: Element, client: MucClientNumber = CONFIGURED_CLIENT): void {
+    const stats = (): Stats => this.stats(wallNow);
+    this.#mucClients.stanza(now, client, stanza, stats, (fromOccupant) => this.#answer(now, stanza, fromOccupant));
     this.#settle(now);
   }
 
-  #request(now: Millis, stanza: Element): void {
-    const answer = answerIq(stanza, {
-      fromOccupant: this.#brewery.isOccupant(attr(stanza, "from")),
+  #answer(now: Millis, stanza: Element, fromOccupant: boolean): Element | undefined {
+    return answerIq(stanza, {
+      fromOccupant,
       fault: this.health(),
       version: this.context.settings.version,
       os: this.context.settings.os,
       counters: this.context.counters,
       modify: (request) => this.#modify(now, request),
     });
-    if (answer !== undefined) this.#send([answer]);
   }
 
   // --- colibri2
@@ -460,18 +460,28 @@ export class Bridge {
   setDrain(now: Millis, wallNow: EpochMillis, drain: boolean): void {
     if (this.#drain === drain) return;
     this.#drain = drain;
-    this.#send(this.#brewery.presence(now, this.stats(wallNow)));
+    this.#mucClients.presence(now, this.stats(wallNow));
+  }
+
+  /** One more XMPP server to serve. False: there are too many. */
+  addMucClient(request: MucClientRequest): boolean {
+    return this.#mucClients.add(request);
+  }
+
+  /** False: there is none of that id. */
+  removeMucClient(id: string): boolean {
+    return this.#mucClients.remove(id);
   }
 
   beginShutdown(now: Millis, wallNow: EpochMillis, graceful: boolean): void {
     this.shutdown.begin(now, graceful);
     this.#advanceShutdown(now, wallNow);
-    this.#send(this.#brewery.presence(now, this.stats(wallNow)));
+    this.#mucClients.presence(now, this.stats(wallNow));
   }
 
-  /** Leaves the brewery, ends conferences and channels. */
+  /** Leaves the breweries, ends conferences and channels. */
   stop(now: Millis): void {
-    this.#send(this.#brewery.leave());
+    this.#mucClients.leave();
     for (const conference of this.#conferences.values()) conference.expire(now);
     this.#conferences.clear();
     this.context.media({ type: "stop" });
@@ -498,8 +508,7 @@ export class Bridge {
       gracefulShutdown: this.shutdown.state === "GRACEFUL_SHUTDOWN",
       shuttingDown: this.shutdown.state === "SHUTTING_DOWN" || this.shutdown.state === "OVER",
       healthy: this.health() === undefined,
-      xmppConnected: this.#online,
-      breweryJoined: this.#brewery.joined,
+      xmpp: this.#mucClients.census(),
       threads: this.#threads(),
     });
   }
@@ -508,7 +517,7 @@ export class Bridge {
 
   nextDeadline(): Deadline | undefined {
     let next = soonest(
-      this.#brewery.nextDeadline(),
+      this.#mucClients.nextDeadline(),
       this.shutdown.nextDeadline(),
       this.#monitorAt === undefined ? undefined : { at: this.#monitorAt, why: "connectivity monitor" },
       this.#sweepAt === undefined ? undefined : { at: this.#sweepAt, why: "expiry" },
@@ -538,9 +547,7 @@ export class Bridge {
       this.context.media({ type: "report" });
       this.#unanswered++;
     }
-    const { presenceDue, stanzas } = this.#brewery.handleTimeout(now);
-    this.#send(stanzas);
-    if (presenceDue) this.#send(this.#brewery.presence(now, this.stats(wallNow)));
+    this.#mucClients.handleTimeout(now, () => this.stats(wallNow));
     this.#advanceShutdown(now, wallNow);
     this.#settle(now);
   }
@@ -548,7 +555,7 @@ export class Bridge {
   #advanceShutdown(now: Millis, wallNow: EpochMillis): void {
     let participants = 0;
     for (const conference of this.#conferences.values()) participants += conference.endpoints.size;
-    while (this.shutdown.advance(now, participants)) this.#send(this.#brewery.presence(now, this.stats(wallNow)));
+    while (this.shutdown.advance(now, participants)) this.#mucClients.presence(now, this.stats(wallNow));
     if (this.shutdown.state === "OVER") this.context.act({ type: "shutdown" });
   }
 
@@ -562,9 +569,5 @@ export class Bridge {
     // Nothing to watch: an idle bridge wakes up for its presence only.
     this.#monitorAt = undefined;
     this.#sweepAt = undefined;
-  }
-
-  #send(stanzas: readonly Element[]): void {
-    for (const stanza of stanzas) this.context.act({ type: "stanza", stanza });
   }
 }

@@ -10,6 +10,7 @@ import type { PublicAddress } from "./addresses.ts";
 import { BridgeCounters } from "./counters.ts";
 import type { Link, OwnPort } from "./link.ts";
 import type { MediaCommand, MediaEvent, MediaSocket, Path } from "./media-commands.ts";
+import type { MucClientLogin } from "./muc-client-json.ts";
 import { QUALITY_STEPS, type QualityLimits } from "./quality.ts";
 import type { StunDemux } from "./transport/stun-demux.ts";
 import type { RemoteTransport, Transport, TransportAction } from "./transport/transport.ts";
@@ -17,9 +18,16 @@ import type { RemoteTransport, Transport, TransportAction } from "./transport/tr
 /** Number of a WebSocket that the shell has accepted or opened; never used twice. */
 export type ChannelId = number;
 
+/** Number of one of the XMPP servers that are served; never used twice. */
+export type MucClientNumber = number;
+
 export type BridgeAction =
-  /** To the XMPP server; lost while there is no session. */
-  | { readonly type: "stanza"; readonly stanza: Element }
+  /** To that XMPP server; lost while there is no session. */
+  | { readonly type: "stanza"; readonly client: MucClientNumber; readonly stanza: Element }
+  /** Log in to one more XMPP server; `xmppOnline`, `stanza`, `xmppOffline` follow under that number. */
+  | { readonly type: "muc-client-open"; readonly client: MucClientNumber; readonly login: MucClientLogin }
+  /** End the stream after what was sent to it. */
+  | { readonly type: "muc-client-close"; readonly client: MucClientNumber }
   | { readonly type: "media"; readonly command: MediaCommand }
   | { readonly type: "channel-text"; readonly channel: ChannelId; readonly text: string }
   | { readonly type: "channel-close"; readonly channel: ChannelId; readonly code: number; readonly reason: string }

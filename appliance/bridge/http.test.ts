@@ -211,6 +211,39 @@ test("drain, dumps, metrics, shutdown", async () => {
   expect(await get("/colibri/stats")).toMatchObject({ graceful_shutdown: true, shutting_down: false });
 });
 
+test("muc-client: XMPP servers come and go, with the original's status codes", async () => {
+  const post = async (path: string, body: string): Promise<number> =>
+    (
+      await fetch(`${base}/colibri/muc-client/${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body,
+      })
+    ).status;
+  const list = async (): Promise<unknown> => (await fetch(`${base}/colibri/muc-client/list`)).json();
+  const client = {
+    id: "two",
+    hostname: "192.0.2.9",
+    username: "jvb",
+    password: "p",
+    muc_jids: "jvbbrewery@internal.other.test",
+    muc_nickname: "box-1",
+  };
+  const before = (await list()) as string[];
+  expect(before).toHaveLength(1);
+  expect(await post("add", JSON.stringify(client))).toBe(200);
+  expect(await post("add", JSON.stringify(client))).toBe(200);
+  expect(await list()).toEqual([...before, "two"]);
+  expect(await (await fetch(`${base}/colibri/stats`)).json()).toMatchObject({ muc_clients_configured: 2 });
+  for (const body of ["", "{", "[]", '{"id":"three"}', JSON.stringify({ ...client, id: 3 })])
+    expect({ body, status: await post("add", body) }).toEqual({ body, status: 400 });
+  for (const body of ["", "{", "[]", "{}", '{"id":"three"}'])
+    expect({ body, status: await post("remove", body) }).toEqual({ body, status: 400 });
+  expect(await post("remove", '{"id":"two"}')).toBe(200);
+  expect(await post("remove", '{"id":"two"}')).toBe(400);
+  expect(await list()).toEqual(before);
+});
+
 test("garbage is answered with an error", async () => {
   const bodies = [
     "[]",

@@ -1,5 +1,5 @@
 /**
- * Shell: the bridge's private HTTP (bridge.md 1.13): health, version, statistics, metrics, drain, shutdown, colibri2 as JSON, state dumps.
+ * Shell: the bridge's private HTTP (bridge.md 1.13): health, version, statistics, metrics, drain, shutdown, XMPP servers, colibri2 as JSON, state dumps.
  */
 import { Elysia } from "elysia";
 import { monotonicNow, wallNow } from "../clock.ts";
@@ -8,6 +8,7 @@ import type { Bridge } from "./bridge.ts";
 import { conferenceModifiedJson, readConferenceModifyJson } from "./colibri2-json.ts";
 import { debugConference, debugEndpoint, debugState, snapshot, speakerState } from "./debug.ts";
 import { metricsJson, metricsText } from "./metrics-report.ts";
+import { readMucClient, readMucClientId } from "./muc-client-json.ts";
 import { mediaStats } from "./stats.ts";
 
 export interface BridgeHttp {
@@ -59,7 +60,19 @@ export async function startBridgeHttp(listen: ListenAddress, bridge: Bridge, don
       done();
       return plain(200);
     })
-    .get("/colibri/muc-client/list", () => json([bridge.context.settings.brewery]))
+    .get("/colibri/muc-client/list", () => json(bridge.mucClientIds))
+    .post("/colibri/muc-client/add", ({ body }) => {
+      const request = readMucClient(body);
+      const added = request !== undefined && bridge.addMucClient(request);
+      done();
+      return plain(added ? 200 : 400);
+    })
+    .post("/colibri/muc-client/remove", ({ body }) => {
+      const id = readMucClientId(body);
+      const removed = id !== undefined && bridge.removeMucClient(id);
+      done();
+      return plain(removed ? 200 : 400);
+    })
     .get("/colibri/v2/conferences", () => plain(501))
     .get("/colibri/v2/conferences/:meeting", () => plain(501))
     .post("/colibri/v2/conferences", ({ body }) => modify(body, undefined, true))

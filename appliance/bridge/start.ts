@@ -1,5 +1,5 @@
 /**
- * Shell: one bridge. Starts the media loop, the XMPP session, the channel's WebSocket server and the private HTTP, and carries between them and the core.
+ * Shell: one bridge. Starts the media loop, the XMPP sessions, the channel's WebSocket server and the private HTTP, and carries between them and the core.
  */
 import { randomBytes } from "node:crypto";
 import { networkInterfaces, type as osType } from "node:os";
@@ -8,7 +8,6 @@ import { monotonicNow, wallNow } from "../clock.ts";
 import type { BridgeConfig } from "../config.ts";
 import type { PartEnvironment, RunningPart } from "../part.ts";
 import { threadCount } from "../threads.ts";
-import { XmppSession } from "../xmpp-session.ts";
 import { type InterfaceAddress, plainAddress, readPublicAddress, selectAddresses } from "./addresses.ts";
 import { Bridge } from "./bridge.ts";
 import { type ColibriWs, type ColibriWsEvents, startColibriWs } from "./colibri-ws.ts";
@@ -17,6 +16,7 @@ import { startBridgeHttp } from "./http.ts";
 import type { Link } from "./link.ts";
 import type { MediaCommand, MediaEvent, SrtpProfile } from "./media-commands.ts";
 import { type MediaLoopHandle, startMediaLoop } from "./media-loop/start.ts";
+import { MucSessions } from "./muc-sessions.ts";
 import { Taps } from "./taps.ts";
 import { CERTIFICATE_RENEWAL_MS, makeCertificate } from "./transport/certificate.ts";
 import { openedDataChannel, sctpDataChannel } from "./transport/data-channel.ts";
@@ -227,36 +227,18 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
     dropped: (reason) => bridge.context.counters.drop(reason),
   });
 
-  const session = new XmppSession({
-    host: config.login.host,
-    port: config.login.port,
-    stream: {
-      domain: config.login.domain,
-      identity: {
-        kind: "user",
-        user: config.login.user,
-        password: config.login.password,
-        // The same at every start: a new stream ends the one of a bridge that died without a word (design.md 2).
-        resource: config.login.resource ?? serverId,
-      },
-      streamManagement: "without-resumption",
-      pingTo: config.login.domain,
+  const xmpp = new MucSessions(config.login, serverId, log.child({ what: "xmpp" }), {
+    online(client, resumed) {
+      bridge.xmppOnline(monotonicNow(), resumed, client);
+      done();
     },
-    tls: config.login.tls,
-    log: log.child({ what: "xmpp" }),
-    handlers: {
-      online(_jid, resumed) {
-        bridge.xmppOnline(monotonicNow(), resumed);
-        done();
-      },
-      stanza(stanza) {
-        bridge.stanza(monotonicNow(), wallNow(), stanza);
-        done();
-      },
-      offline() {
-        bridge.xmppOffline();
-        done();
-      },
+    stanza(client, stanza) {
+      bridge.stanza(monotonicNow(), wallNow(), stanza, client);
+      done();
+    },
+    offline(client) {
+      bridge.xmppOffline(client);
+      done();
     },
   });
 
@@ -266,7 +248,13 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
         commands.push(action.command);
         break;
       case "stanza":
-        session.send(action.stanza);
+        xmpp.send(action.client, action.stanza);
+        break;
+      case "muc-client-open":
+        xmpp.open(action.client, action.login);
+        break;
+      case "muc-client-close":
+        xmpp.close(action.client);
         break;
       case "channel-text":
         channels.send(action.channel, action.text);
@@ -307,7 +295,7 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
     stopped = true;
     bridge.stop(monotonicNow());
     done();
-    await session.stop(deadlineMs);
+    await xmpp.stop(deadlineMs);
     taps.stop();
     await Promise.all([channels.stop(), http.stop(), loop.stop()]);
     transports.stop();
@@ -333,7 +321,7 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
   };
   bridge.mediaReady(monotonicNow(), media.sockets);
   done();
-  session.start();
+  xmpp.start();
   log.info("bridge started", {
     addresses: media.sockets.map((socket) => `${socket.address}:${socket.port}`).join(" "),
     profiles: transports.profiles.map((profile) => `${profile} by ${media.providers[profile].name}`).join(", "),
@@ -349,7 +337,7 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
       const fault = bridge.health();
       if (stopped) return "stopped";
       if (fault !== undefined) return fault;
-      return bridge.joined ? undefined : (session.health() ?? `not yet in the brewery ${config.brewery}`);
+      return bridge.joined ? undefined : (xmpp.health() ?? `not yet in the brewery ${config.brewery}`);
     },
     stop,
   };

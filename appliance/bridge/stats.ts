@@ -131,6 +131,14 @@ export interface BridgeLoad {
   readonly qualityStep: number;
 }
 
+/** XMPP servers that the bridge serves, and the breweries that it is in there. */
+export interface MucClientCensus {
+  readonly clients: number;
+  readonly connected: number;
+  readonly rooms: number;
+  readonly joined: number;
+}
+
 export interface StatsInput {
   readonly context: BridgeContext;
   readonly load: BridgeLoad;
@@ -141,8 +149,7 @@ export interface StatsInput {
   readonly gracefulShutdown: boolean;
   readonly shuttingDown: boolean;
   readonly healthy: boolean;
-  readonly xmppConnected: boolean;
-  readonly breweryJoined: boolean;
+  readonly xmpp: MucClientCensus;
   /** Of the process. */
   readonly threads: number;
 }
@@ -226,10 +233,10 @@ export function collectStats(input: StatsInput): Map<string, StatValue> {
     ["shutting_down", input.shuttingDown],
     ["drain", input.drain],
     ["current_timestamp", timestamp(input.wallNow)],
-    ["muc_clients_configured", 1],
-    ["muc_clients_connected", input.xmppConnected ? 1 : 0],
-    ["mucs_configured", 1],
-    ["mucs_joined", input.breweryJoined ? 1 : 0],
+    ["muc_clients_configured", input.xmpp.clients],
+    ["muc_clients_connected", input.xmpp.connected],
+    ["mucs_configured", input.xmpp.rooms],
+    ["mucs_joined", input.xmpp.joined],
     ["endpoints_with_spurious_remb", media?.spuriousRembEndpoints ?? 0],
     ["healthy", input.healthy],
     ["endpoints_disconnected", counters.endpointsDisconnected],
