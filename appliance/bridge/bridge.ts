@@ -11,6 +11,7 @@ import { Capacity } from "./capacity.ts";
 import type { ChannelPath } from "./channel-path.ts";
 import { type ColibriOutcome, handleConferenceModify } from "./colibri2.ts";
 import type { Conference } from "./conference.ts";
+import type { ConferenceTraffic } from "./conference-packets.ts";
 import {
   type BridgeAction,
   BridgeContext,
@@ -20,6 +21,7 @@ import {
   type RandomBytes,
   type TransportFactory,
 } from "./context.ts";
+import { DebugStats } from "./debug-stats.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { MediaExport } from "./export.ts";
 import { answerIq } from "./iq.ts";
@@ -60,6 +62,7 @@ type ChannelHolder = { readonly conference: Conference; readonly peer: Endpoint 
 export class Bridge {
   readonly context: BridgeContext;
   readonly rates = new Rates();
+  readonly debugStats = new DebugStats();
   readonly shutdown = new Shutdown();
   readonly #capacity: Capacity;
   readonly #quality = new Quality();
@@ -187,7 +190,9 @@ export class Bridge {
         return;
       case "round-trip": {
         const found = this.#endpointByIndex(event.endpoint);
-        if (found !== undefined) found.endpoint.rttMs = event.rttMs;
+        if (found === undefined) return;
+        if (found.endpoint.rttMs === undefined) this.debugStats.firstRoundTrip(event.rttMs);
+        found.endpoint.rttMs = event.rttMs;
         return;
       }
       case "audio-heard":
@@ -234,6 +239,7 @@ export class Bridge {
           .size;
     }
     this.rates.update(now, statistics, relays, videoStreams);
+    this.debugStats.conferencePackets.update(statistics.endpoints, [...this.#conferences.values()].map(trafficOf));
     const cameras = this.#cameras();
     this.#capacity.observe(statistics.load, this.rates.allPacketsPerSecondOut, cameras);
     this.#limitQuality(now, this.#capacity.stress(this.rates.stress, cameras));
@@ -570,4 +576,13 @@ export class Bridge {
     this.#monitorAt = undefined;
     this.#sweepAt = undefined;
   }
+}
+
+function trafficOf({ endpoints, relays }: Conference): ConferenceTraffic {
+  const near = [...endpoints.values()];
+  const far = [...relays.values()];
+  return {
+    size: near.length + far.reduce((sum, each) => sum + each.endpoints.size, 0),
+    links: [...near, ...far].map((each) => each.index),
+  };
 }

@@ -211,6 +211,27 @@ test("drain, dumps, metrics, shutdown", async () => {
   expect(await get("/colibri/stats")).toMatchObject({ graceful_shutdown: true, shutting_down: false });
 });
 
+test("debug statistics: what there are figures for, under the original's names; nothing else, and no switches", async () => {
+  const get = (path: string, method = "GET"): Promise<Response> =>
+    fetch(`${base}/debug/${path}`, { method, redirect: "manual" });
+  const names = ["ice", "xmpp-delay", "conference-packet", "queue", "transit", "tossed-packet"];
+  for (const name of names) {
+    const answer = await get(`stats/jvb/${name}-stats`);
+    expect({ name, status: answer.status }).toEqual({ name, status: 200 });
+    expect(Object.keys((await answer.json()) as object).length).toBeGreaterThan(0);
+  }
+  expect((await get("stats/jvb/ICE_STATS")).status).toBe(200);
+  for (const name of ["node-stats", "pool-stats", "task-pool-stats", "payload-verification", "nosuch"])
+    expect({ name, status: (await get(`stats/jvb/${name}`)).status }).toEqual({ name, status: 404 });
+  const former = await get("stats/transit-stats");
+  expect([former.status, former.headers.get("location")]).toEqual([302, "/debug/stats/jvb/transit-stats"]);
+  expect(await (await get("features/jvb/transit-stats")).text()).toBe("true");
+  for (const path of ["jvb/nosuch", "jvb/node-tracing", "endpoint/a/b/pcap-dump", "relay/a/b/pcap-dump"])
+    expect({ path, status: (await get(`features/${path}`)).status }).toEqual({ path, status: 404 });
+  for (const path of ["jvb/transit-stats/false", "jvb/nosuch/true", "endpoint/a/b/pcap-dump/true"])
+    expect({ path, status: (await get(`features/${path}`, "POST")).status }).toEqual({ path, status: 404 });
+});
+
 test("muc-client: XMPP servers come and go, with the original's status codes", async () => {
   const post = async (path: string, body: string): Promise<number> =>
     (

@@ -7,6 +7,7 @@ import type { ListenAddress } from "../config.ts";
 import type { Bridge } from "./bridge.ts";
 import { conferenceModifiedJson, readConferenceModifyJson } from "./colibri2-json.ts";
 import { debugConference, debugEndpoint, debugState, snapshot, speakerState } from "./debug.ts";
+import { debugFeature } from "./debug-stats.ts";
 import { metricsJson, metricsText } from "./metrics-report.ts";
 import { readMucClient, readMucClientId } from "./muc-client-json.ts";
 import { mediaStats } from "./stats.ts";
@@ -82,6 +83,18 @@ export async function startBridgeHttp(listen: ListenAddress, bridge: Bridge, don
       return conference === undefined ? plain(404) : json(speakerState(conference));
     })
     .get("/debug", ({ query }) => json(debugState(bridge, wallNow(), query["full"] === "true")))
+    .get("/debug/stats/jvb/:name", ({ params }) => {
+      const stats = bridge.debugStats.of(params.name, bridge.rates.latest);
+      return stats === undefined ? plain(404) : json(stats);
+    })
+    .get("/debug/stats/:name", ({ params }) => {
+      const location = `/debug/stats/jvb/${encodeURIComponent(params.name)}`; // where it was before
+      return new Response(null, { status: 302, headers: { location } });
+    })
+    .get("/debug/features/jvb/:feature", ({ params }) => {
+      const on = debugFeature(params.feature);
+      return on === undefined ? plain(404) : plain(200, String(on));
+    })
     .get("/debug/:conference", ({ params }) => {
       const conference = bridge.conferenceById(params.conference);
       return conference === undefined ? plain(404) : json(debugConference(conference, true));

@@ -233,8 +233,10 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
       done();
     },
     stanza(client, stanza) {
-      bridge.stanza(monotonicNow(), wallNow(), stanza, client);
+      const since = monotonicNow();
+      bridge.stanza(since, wallNow(), stanza, client);
       done();
+      bridge.debugStats.handled(stanza, monotonicNow() - since);
     },
     offline(client) {
       bridge.xmppOffline(client);
