@@ -133,14 +133,14 @@ export const focusOptions = {
     max: 10,
     unit: "stress",
     reason:
-      "A conference on a bridge above this share of what it can do gets no further cameras; our bridges make pictures smaller before that, at 0.8.",
+      "A conference on a bridge of ours above this share of what it can do gets no further cameras; the bridge makes pictures smaller before that, at 0.8.",
   }),
   "focus.refuse_conferences_at": fraction({
     default: 1,
     min: 0.05,
     max: 10,
     unit: "stress",
-    reason: "A bridge above this gets no new conferences; where all are above it, new ones are refused.",
+    reason: "A bridge of ours above this gets no new conferences; where all are above it, new ones are refused.",
   }),
   "focus.bridge_strategy": choice({
     default: "single",

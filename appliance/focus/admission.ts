@@ -1,7 +1,7 @@
 /**
  * What the focus lets onto a loaded bridge: no further cameras from one stress on, no new conferences from another; open again when the stress has fallen
- * well below, and not before half a minute (no flapping). Stress is all that a foreign bridge says. Ours also says how many more cameras it can forward
- * (`parley_camera_room`), and then a camera is let in if it fits. A core.
+ * well below, and not before half a minute (no flapping). A bridge that knows also says how many more cameras it can forward (`parley_camera_room`), and then a
+ * camera is let in if it fits. For our own bridges only: what a foreign one calls stress is another thing. A core.
  */
 import { later, type Millis, seconds } from "../time.ts";
 

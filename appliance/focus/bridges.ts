@@ -79,8 +79,8 @@ export class Bridge {
   readonly admission: Admission;
   /** How many more cameras it can forward; undefined: it does not say. */
   cameraRoom: number | undefined;
-  /** How far it limits pictures because it is loaded; 0: not. Ours only. */
-  qualityStep = 0;
+  /** How far it limits pictures because it is loaded; 0: not. Undefined: it does not say, so it is none of ours. */
+  qualityStep: number | undefined;
   readonly #recent: Millis[] = [];
   readonly #restarts: Millis[] = [];
   #failingIceUntil: Millis | undefined;
@@ -120,9 +120,13 @@ export class Bridge {
     return this.#failingIceUntil !== undefined && this.#failingIceUntil > now;
   }
 
-  /** True: it takes new conferences again. */
+  /**
+   * True: it takes new conferences again. A foreign bridge is never full, only less liked, as under the original focus: its stress may be how busy its whole
+   * machine is, and it has measures of its own.
+   */
   admit(now: Millis): boolean {
-    return this.admission.update(now, this.correctedStress(now), this.cameraRoom);
+    const stress = this.qualityStep === undefined ? 0 : this.correctedStress(now);
+    return this.admission.update(now, stress, this.cameraRoom);
   }
 
   operational(now: Millis, settings: BridgeSettings): boolean {
@@ -328,7 +332,7 @@ function readStats(bridge: Bridge, stats: Element): void {
   bridge.stress = number("stress_level") ?? bridge.stress;
   bridge.participantStress = number("average_participant_stress") ?? bridge.participantStress;
   bridge.cameraRoom = number("parley_camera_room");
-  bridge.qualityStep = number("parley_quality_step") ?? 0;
+  bridge.qualityStep = number("parley_quality_step");
   if (values.has("drain")) bridge.drain = boolean(values.get("drain"));
   if (values.has("graceful_shutdown")) bridge.gracefulShutdown = boolean(values.get("graceful_shutdown"));
   if (values.has("shutting_down")) bridge.shuttingDown = boolean(values.get("shutting_down"));

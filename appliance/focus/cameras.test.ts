@@ -32,10 +32,13 @@ function mutedAt(world: SimulatedWorld, nick: string, bridge = "jvb1"): boolean 
     ?.forceMute?.video;
 }
 
+/** What only our bridges say. */
+const OURS = { parley_quality_step: "0" };
+
 /** Ana and Ben see each other on a bridge that forwards four cameras and no more; it has reported that. */
 function pair(): { world: SimulatedWorld; ana: SimulatedClient; ben: SimulatedClient } {
   const world = new SimulatedWorld().start(["jvb1"]);
-  world.bridgePresence("jvb1", { parley_camera_room: "4" });
+  world.bridgePresence("jvb1", { ...OURS, parley_camera_room: "4" });
   const ana = join(world, "aaaaaaaa");
   const ben = join(world, "bbbbbbbb");
   expect([ana.mutes.length, ben.mutes.length]).toEqual([0, 0]);
@@ -102,7 +105,7 @@ describe("a bridge of ours, which says how many more cameras it can forward", ()
 
   test("who has a camera keeps it when the bridge dies and another takes over that has no room", () => {
     const { world, ana, ben } = pair();
-    world.addBridge("jvb2", { parley_camera_room: "0", stress_level: "1.2" });
+    world.addBridge("jvb2", { ...OURS, parley_camera_room: "0", stress_level: "1.2" });
     world.removeBridge("jvb1");
     world.advance(1_000);
     expect([ana.accepted, ben.accepted]).toEqual([true, true]);
@@ -118,14 +121,20 @@ describe("a bridge of ours, which says how many more cameras it can forward", ()
   });
 });
 
-describe("a foreign bridge, which says its stress only", () => {
+describe("a bridge of ours that is not certain of its capacity, and says its stress only", () => {
   const add = (world: SimulatedWorld, client: SimulatedClient): string | undefined =>
     conditionOf(
       world.jingle(client, { action: "source-add", sources: new Map([["", stockSources(client.nick, "v1")]]) }),
     );
 
+  const started = (bridges: readonly string[]): SimulatedWorld => {
+    const world = new SimulatedWorld().start(bridges);
+    for (const bridge of bridges) world.bridgePresence(bridge, OURS);
+    return world;
+  };
+
   test("beyond 0.9 nobody new may add a camera, who sends may; below 0.765 everybody", () => {
-    const world = new SimulatedWorld().start(["jvb1"]);
+    const world = started(["jvb1"]);
     const ana = join(world, "aaaaaaaa");
     const ben = world.join(ROOM, "bbbbbbbb", { presence: [camera("bbbbbbbb", false)] });
     world.bridgePresence("jvb1", { stress_level: "0.95" });
@@ -141,7 +150,7 @@ describe("a foreign bridge, which says its stress only", () => {
   });
 
   test("full: no new conference, by name of the condition that clients know; those that run go on and may be joined", () => {
-    const world = new SimulatedWorld().start(["jvb1"]);
+    const world = started(["jvb1"]);
     const ana = join(world, "aaaaaaaa");
     const ben = join(world, "bbbbbbbb");
     world.advance(31_000);
@@ -162,7 +171,7 @@ describe("a foreign bridge, which says its stress only", () => {
   });
 
   test("a meeting that ran before the focus was started again comes back, however full the bridge is with it", () => {
-    const world = new SimulatedWorld().start(["jvb1"]);
+    const world = started(["jvb1"]);
     const ana = join(world, "aaaaaaaa");
     const ben = join(world, "bbbbbbbb");
     world.advance(60_000);
@@ -180,7 +189,7 @@ describe("a foreign bridge, which says its stress only", () => {
   });
 
   test("a conference that was asked for before, and has no bridge yet, waits: it is told, and begins when there is room", () => {
-    const world = new SimulatedWorld().start(["jvb1"]);
+    const world = started(["jvb1"]);
     const ana = join(world, "aaaaaaaa");
     world.bridgePresence("jvb1", { stress_level: "1.05" });
     const ben = join(world, "bbbbbbbb");
@@ -197,11 +206,25 @@ describe("a foreign bridge, which says its stress only", () => {
   });
 
   test("one of two bridges is full: new conferences go to the other", () => {
-    const world = new SimulatedWorld().start(["jvb1", "jvb2"]);
+    const world = started(["jvb1", "jvb2"]);
     world.bridgePresence("jvb1", { stress_level: "1.05" });
     world.bridgePresence("jvb2", { stress_level: "0.99" });
     join(world, "aaaaaaaa");
     join(world, "bbbbbbbb");
     expect(world.bridges.get("jvb2")?.meetings.size).toBe(1);
   });
+});
+
+test("a foreign bridge is never full, whatever it says of its stress: cameras and new conferences are let in, as by the original focus", () => {
+  const world = new SimulatedWorld().start(["jvb1"]);
+  world.bridgePresence("jvb1", { stress_level: "1.1" });
+  const people = ["aaaaaaaa", "bbbbbbbb", "cccccccc"].map((nick) => join(world, nick));
+  expect(people.map((each) => each.accepted)).toEqual([true, true, true]);
+  expect(
+    people.flatMap((each) => each.jingle.map((invitation) => invitation.startMuted?.video ?? false)),
+  ).not.toContain(true);
+  expect(people.map((each) => each.mutes.length)).toEqual([0, 0, 0]);
+  expect(property(world, "video-limit-reached")).toBeUndefined();
+  world.ask(OTHER, "new-uuid@meet.test/res");
+  expect(world.focus.conferences.has(OTHER)).toBe(true);
 });

@@ -480,7 +480,7 @@ export class Conference {
 
   /** How far bridges of this conference limit pictures because they are loaded. */
   get limitedPictures(): number {
-    return Math.max(0, ...[...this.bridges.sessions.keys()].map((bridge) => bridge.qualityStep));
+    return Math.max(0, ...[...this.bridges.sessions.keys()].map((bridge) => bridge.qualityStep ?? 0));
   }
 
   hasVideo(id: string): boolean {
