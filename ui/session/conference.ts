@@ -43,6 +43,7 @@ import {
   updatePresence,
 } from "./own-presence.ts";
 import { sourceNames } from "./own-sources.ts";
+import { declinePeer } from "./peer-to-peer.ts";
 import { Room, type RoomEvent, readJson, type SourceInfo } from "./room.ts";
 import { RoomRequests } from "./room-requests.ts";
 import { readRoomInfo } from "./room-settings.ts";
@@ -585,9 +586,13 @@ export class Conference {
     const jingle = readJingle(element);
     const room = this.#room;
     if (isJingleFault(jingle)) return errorReply(request, { condition: "bad-request", text: jingle.text });
-    if (room === undefined || attr(request, "from") !== room.focusAddress)
-      // Peer-to-peer sessions are not offered by us and not taken (design.md 3).
-      return errorReply(request, { condition: "service-unavailable" });
+    const from = attr(request, "from");
+    if (room === undefined || from === undefined) return errorReply(request, { condition: "service-unavailable" });
+    if (from !== room.focusAddress) {
+      const { reply, after } = declinePeer(request, jingle);
+      if (after !== undefined) queueMicrotask(() => void this.#connection.request("set", from, after));
+      return reply;
+    }
     if (jingle.action === "session-initiate") {
       if (this.#media.session?.sid === jingle.sid) return errorReply(request, { condition: "service-unavailable" });
       const own = attr(request, "to") ?? this.#connection.jid;
