@@ -111,6 +111,23 @@ describe("the media loop's worker", () => {
     expect((await loop.ready).sockets.map(({ address }) => address)).toEqual(["127.0.0.1"]);
   });
 
+  test("no command is left lying while the thread sleeps, however they fall together", async () => {
+    const { loop, events, until } = start();
+    await loop.ready;
+    const answers = (): number => events.filter(({ type }) => type === "statistics").length;
+    let asked = 0;
+    for (const burst of [1, 1, 2, 7, 1, 40, 1, 3, 1, 100, 1]) {
+      for (let each = 0; each < burst; each++) loop.send([{ type: "report" }]);
+      asked += burst;
+      // Only what was asked may wake the thread: nothing else comes, and no endpoint makes it tick.
+      while (answers() < asked) {
+        const heard = events.length;
+        await until((event) => events.indexOf(event) >= heard);
+      }
+    }
+    expect(answers()).toBe(asked);
+  });
+
   test("commands are answered while nothing comes in, and stopping frees the port", async () => {
     const { loop, until } = start();
     const port = (await loop.ready).sockets[0]?.port ?? 0;

@@ -40,6 +40,8 @@ const SOCKET_BUFFER_BYTES = 10 * 1024 * 1024;
 const ROUNDS = 16;
 /** Time after which a turn ends, whatever still waits: commands and the tick are never further away. */
 const TURN_MS = 3;
+/** What goes out waits at most so long for more that has already come. */
+const GATHER_MS = 0.5;
 /** Packets out between two looks at the clock. */
 const CLOCK_EVERY = 128;
 /** Without a message the loop yields to the event loop so often: a yield costs as much as a packet. */
@@ -243,29 +245,32 @@ let leftEnd = 0;
 let leftSocket = 0;
 let windowCpuMs = 0;
 
-/** Rounds after a message in which nothing is waited for: so that it surely got in before the thread sleeps. */
-let settling = 0;
+/** Messages announced by the eventfd, and those that got in: while one is outstanding the thread does not sleep and yields every round. */
+let announced = 0;
+let arrived = 0;
+/** Rounds that a message has been outstanding for; after the first few the event loop is given time. */
+let outstandingRounds = 0;
+const EAGER_ROUNDS = 4;
+const OUTSTANDING_WAIT_MS = 1;
 
 /** Goes round until there is a message to let in, or YIELD_MS have passed; then the event loop has its turn. */
 function turn(): void {
   const since = performance.now();
   while (!stopping) {
     if (events.length > 0) self.postMessage({ type: "events", events: events.splice(0) });
-    if (round()) {
-      settling = 2;
+    round();
+    if (announced > arrived) {
+      outstandingRounds += 1;
       break;
     }
-    if (settling > 0) {
-      settling -= 1;
-      break;
-    }
+    outstandingRounds = 0;
     if (busySince - since >= YIELD_MS) break;
   }
   if (!stopping) setImmediate(turn);
 }
 
-/** Waits for something to do and does it; true: a message is there. */
-function round(): boolean {
+/** Waits for something to do and does it. */
+function round(): void {
   let now = performance.now();
   const busy = now - busySince;
   busyMs += busy;
@@ -273,8 +278,11 @@ function round(): boolean {
   loop.turns.count(busy);
   const due = loop.wakeAt;
   let wait = due === Number.POSITIVE_INFINITY ? -1 : Math.max(0, due - now);
-  if (leftFrom < leftEnd || settling > 0) wait = 0;
-  else if (warming !== undefined) {
+  if (leftFrom < leftEnd) wait = 0;
+  else if (announced > arrived) {
+    const patience = outstandingRounds <= EAGER_ROUNDS ? 0 : OUTSTANDING_WAIT_MS;
+    wait = wait < 0 ? patience : Math.min(wait, patience);
+  } else if (warming !== undefined) {
     const rest = loop.mediaFlows(now) ? WARM_REST_BESIDE_MEDIA_MS : WARM_REST_MS;
     wait = wait < 0 ? rest : Math.min(wait, rest);
   }
@@ -289,14 +297,15 @@ function round(): boolean {
   now = performance.now();
   busySince = now;
   if (now - shortSince >= SHORT_WINDOW_MS) measureLoad(now);
-  const message = halves[(Layout.poll + 6) >> 1] !== 0;
-  if (message) drainEventFd(wakeFd); // the message itself comes after this turn
-  if (leftFrom < leftEnd) work(now, leftSocket);
+  if (halves[(Layout.poll + 6) >> 1] !== 0) announced += drainEventFd(wakeFd); // the message itself comes after this turn
+  if (leftFrom < leftEnd) {
+    work(now, leftSocket, now);
+    loop.endBatch(now);
+  }
   for (let index = 0; index < sockets.length && leftFrom === leftEnd; index++)
     if (halves[(Layout.poll + (index + 1) * POLLFD_BYTES + 6) >> 1] !== 0 && (sockets[index] as UdpSocket).fd >= 0)
       receive(now, index);
   if (now >= loop.nextTick) loop.tick(now);
-  return message;
 }
 
 /** One slice; it is not time that the loop was busy. Keeps what comes waiting for a slice at most. */
@@ -323,8 +332,14 @@ function measureLoad(now: number): void {
   windowSince = now;
 }
 
+/**
+ * Reads and works through what has come, until nothing is there or the turn is over. What goes out is sent when the socket is empty, not after every call: the
+ * rest of a frame comes while its first packet is being worked on, and then leaves in the same runs.
+ */
 function receive(now: number, index: number): void {
   const { fd } = sockets[index] as UdpSocket;
+  let arrival = now; // of the datagrams: what a later call fetches was not there when the turn began
+  let gatheredSince = now;
   for (let each = 0; each < ROUNDS; each++) {
     for (let slot = 0; slot < RECEIVE_SLOTS; slot++) {
       const header = (Layout.receiveHeaders + slot * MMSGHDR_BYTES) >> 2;
@@ -332,17 +347,23 @@ function receive(now: number, index: number): void {
       words[header + 10] = 0;
     }
     const count = libc.recvmmsg(fd, at(Layout.receiveHeaders), RECEIVE_SLOTS, MSG_DONTWAIT, null);
-    if (count <= 0) return; // nothing there, or an ICMP error that belongs to an earlier datagram
+    if (count <= 0) break; // nothing there, or an ICMP error that belongs to an earlier datagram
     leftFrom = 0;
     leftEnd = count;
     leftSocket = index;
-    work(now, index);
-    if (count < RECEIVE_SLOTS || leftFrom < leftEnd || performance.now() - now >= TURN_MS) return;
+    work(arrival, index, now);
+    if (leftFrom < leftEnd) break;
+    arrival = performance.now();
+    if (arrival - now >= TURN_MS) break;
+    if (arrival - gatheredSince < GATHER_MS) continue;
+    loop.endBatch(arrival);
+    gatheredSince = arrival;
   }
+  loop.endBatch(arrival);
 }
 
-/** Works through what was received, for as long as the turn has time: `now` is when it began. Looks at the clock after every so many packets that went out. */
-function work(now: number, index: number): void {
+/** Works through what was received at `now`, for as long as the turn, which began at `since`, has time. Looks at the clock after every so many packets that went out. */
+function work(now: number, index: number, since: number): void {
   let sent = 0;
   while (leftFrom < leftEnd) {
     const slot = leftFrom;
@@ -361,9 +382,8 @@ function work(now: number, index: number): void {
     if (out < sent) sent = 0; // the outbox emptied itself on the way
     if (out - sent < CLOCK_EVERY) continue;
     sent = out;
-    if (performance.now() - now >= TURN_MS) break;
+    if (performance.now() - since >= TURN_MS) return;
   }
-  loop.endBatch(now);
 }
 
 function apply(commands: readonly MediaCommand[]): void {
@@ -385,6 +405,7 @@ function apply(commands: readonly MediaCommand[]): void {
 }
 
 self.onmessage = ({ data }) => {
+  arrived += 1;
   if (data.type === "start") {
     try {
       start(data.options);

@@ -35,6 +35,7 @@ const library = dlopen("libc.so.6", {
   read: { args: [FFIType.i32, FFIType.ptr, FFIType.u64], returns: FFIType.i32 },
   write: { args: [FFIType.i32, FFIType.ptr, FFIType.u64], returns: FFIType.i32 },
   close: { args: [FFIType.i32], returns: FFIType.i32 },
+  madvise: { args: [FFIType.ptr, FFIType.u64, FFIType.i32], returns: FFIType.i32 },
   clock_gettime: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
   sched_getaffinity: { args: [FFIType.i32, FFIType.u64, FFIType.ptr], returns: FFIType.i32 },
   sched_setaffinity: { args: [FFIType.i32, FFIType.u64, FFIType.ptr], returns: FFIType.i32 },
@@ -146,10 +147,16 @@ export function openEventFd(): number {
   return fd;
 }
 
-const one = new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]);
-const oneAt = ptr(one);
-const counter = new Uint8Array(8);
-const counterAt = ptr(counter);
+/** Array and address together, and used together: an array that only its address is used of is collected, and the address then names something else's bytes. */
+const one = new Uint32Array([1, 0]);
+const wake = { array: one, at: ptr(one) };
+const counter = new Uint32Array(2);
+const count = { array: counter, at: ptr(counter) };
 
-export const wakeEventFd = (fd: number): void => void libc.write(fd, oneAt, 8);
-export const drainEventFd = (fd: number): void => void libc.read(fd, counterAt, 8);
+export const wakeEventFd = (fd: number): void => {
+  wake.array[0] = 1;
+  libc.write(fd, wake.at, 8);
+};
+/** How often it was woken since the last call. */
+export const drainEventFd = (fd: number): number =>
+  libc.read(fd, count.at, 8) === 8 ? (count.array[0] as number) : 0;

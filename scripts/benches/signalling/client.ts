@@ -7,19 +7,29 @@ import { NS } from "../../../appliance/wire/namespaces.ts";
 /** A time stamp inside a stanza, milliseconds of the load's clock. */
 const STAMP = /@t(\d+(?:\.\d+)?)@/;
 const TIMEOUT_MS = 60_000;
+/** An error stanza, a failure of SASL or stream management, an error of the stream. */
+const REFUSAL = /^<(?:(?:iq|presence|message)[^>]* type=["']error["']|failure|failed|(?:stream:)?error)/;
+
+interface Waiting {
+  readonly wanted: (frame: string) => boolean;
+  readonly done: (frame: string) => void;
+  readonly fail: (why: string) => void;
+}
 
 export class LoadClient {
   jid = "";
   received = 0;
-  #waiting: { readonly wanted: (frame: string) => boolean; readonly done: (frame: string) => void }[] = [];
+  #waiting: Waiting[] = [];
   #acknowledged = 0;
   #managed = false;
+  #ended = "";
 
   private constructor(
     private readonly socket: WebSocket,
     private readonly seen: (latencyMs: number) => void,
   ) {
     socket.onmessage = (event) => this.#frame(String(event.data));
+    socket.onclose = ({ code, reason }) => this.#end(`the server closed the stream (${code} ${reason})`);
   }
 
   /** Connects and logs in: anonymously, or with a password. `seen` is told how long each stamped stanza was on its way. */
@@ -98,21 +108,34 @@ export class LoadClient {
 
   close(): void {
     this.socket.onmessage = null;
+    this.socket.onclose = null;
     this.socket.close();
   }
 
+  /** Sends `text`; the first frame that is `wanted` is the answer. Rejects on an error stanza, a failure, or the end of the stream. */
   #ask(text: string, wanted: (frame: string) => boolean): Promise<string> {
-    return new Promise((done, fail) => {
-      const timer = setTimeout(() => fail(new Error(`no answer to ${text.slice(0, 120)}`)), TIMEOUT_MS);
+    return new Promise((done, refuse) => {
+      const fail = (why: string): void => refuse(new Error(`${text.slice(0, 120)}: ${why}`));
+      if (this.#ended !== "") return fail(this.#ended);
+      const timer = setTimeout(() => fail(`no answer within ${TIMEOUT_MS / 1000} s`), TIMEOUT_MS);
       this.#waiting.push({
         wanted,
         done: (frame) => {
           clearTimeout(timer);
           done(frame);
         },
+        fail: (why) => {
+          clearTimeout(timer);
+          fail(why);
+        },
       });
       this.socket.send(text);
     });
+  }
+
+  #end(why: string): void {
+    this.#ended = why;
+    for (const { fail } of this.#waiting.splice(0)) fail(why);
   }
 
   #frame(frame: string): void {
@@ -130,6 +153,7 @@ export class LoadClient {
     }
     const at = this.#waiting.findIndex(({ wanted }) => wanted(frame));
     if (at >= 0) this.#waiting.splice(at, 1)[0]?.done(frame);
+    else if (REFUSAL.test(frame)) this.#waiting.shift()?.fail(`refused with ${frame.slice(0, 300)}`);
   }
 }
 
