@@ -100,6 +100,30 @@ const library = async (): Promise<Finding[]> => {
 
 const ROOM_SIZES = [3, 5, 10];
 
+/** What the media port wants, and below what a pause of the program loses packets: some 400 of them, a fifth of a second of ten cameras. */
+const WANTED_BUFFER_BYTES = 10 * 1024 * 1024;
+const SMALL_BUFFER_BYTES = 1024 * 1024;
+
+/** How much the kernel keeps for the media port while the bridge is busy. */
+const receiveBuffer = async (): Promise<Finding> => {
+  const { libc, openUdpSocket } = await import("./bridge/native/libc.ts");
+  const loopback = new Uint8Array(28);
+  loopback.set([2, 0, 0, 0, 127, 0, 0, 1]); // struct sockaddr_in: AF_INET, any port
+  const { fd, receiveBufferBytes } = openUdpSocket(loopback, WANTED_BUFFER_BYTES);
+  libc.close(fd);
+  const size =
+    receiveBufferBytes >= 2 ** 20
+      ? `${Math.round(receiveBufferBytes / 2 ** 20)} MB`
+      : `${Math.round(receiveBufferBytes / 1024)} kB`;
+  if (receiveBufferBytes >= SMALL_BUFFER_BYTES)
+    return { level: "ok", what: `the media port may keep ${size} of packets that wait` };
+  return {
+    level: "note",
+    what: `the media port may keep only ${size} of packets that wait: in a busy meeting some get lost`,
+    mend: `sysctl -w net.core.rmem_max=${WANTED_BUFFER_BYTES}, and the same in a file of /etc/sysctl.d`,
+  };
+};
+
 /** What a bridge would measure at its start. */
 const media = async (settings: Settings): Promise<Finding[]> => {
   if (!settings["start.parts"].includes("bridge")) return [];
@@ -124,6 +148,7 @@ const media = async (settings: Settings): Promise<Finding[]> => {
       level: "ok",
       what: `carries about ${people.join(", ")} people with cameras, by ${bridges} ${bridges === 1 ? "bridge" : "bridges"} (${why})`,
     });
+    found.push(await receiveBuffer());
     return found;
   } catch (error) {
     return [

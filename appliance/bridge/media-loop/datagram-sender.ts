@@ -12,6 +12,14 @@ import { Drop, type DropCounters } from "./drop-reason.ts";
 import { Layout } from "./layout.ts";
 import { MAX_RUNS, type Outbox } from "./outbox.ts";
 
+/** The system call and its error number; a test puts a kernel in between that refuses. */
+export interface SendCalls {
+  sendmmsg(fd: number, headers: Pointer, count: number, flags: number): number;
+  errno(): number;
+}
+
+const SYSTEM: SendCalls = { sendmmsg: libc.sendmmsg, errno };
+
 const MANY_REFUSALS = 100;
 const TWO_32 = 4_294_967_296;
 
@@ -26,9 +34,11 @@ export class DatagramSender {
   readonly #refusals: number[];
   /** Run behind each header of the call being made. */
   readonly #runOf = new Int32Array(MAX_RUNS);
+  readonly #calls: SendCalls;
   drops: DropCounters | undefined;
 
-  constructor(memory: PacketMemory, fds: readonly number[], segmenting: boolean) {
+  constructor(memory: PacketMemory, fds: readonly number[], segmenting: boolean, calls: SendCalls = SYSTEM) {
+    this.#calls = calls;
     this.#bytes = memory.bytes;
     this.#words = new Uint32Array(memory.bytes.buffer);
     this.#halves = new Uint16Array(memory.bytes.buffer);
@@ -93,12 +103,17 @@ export class DatagramSender {
     const fd = this.#fds[socket] as number;
     let done = 0;
     while (done < slots) {
-      const sent = libc.sendmmsg(fd, this.#at(Layout.sendHeaders + done * MMSGHDR_BYTES), slots - done, MSG_DONTWAIT);
+      const sent = this.#calls.sendmmsg(
+        fd,
+        this.#at(Layout.sendHeaders + done * MMSGHDR_BYTES),
+        slots - done,
+        MSG_DONTWAIT,
+      );
       if (sent > 0) {
         done += sent;
         continue;
       }
-      const why = errno();
+      const why = this.#calls.errno();
       if (why === Errno.EINTR) continue;
       if (why === Errno.EAGAIN) {
         for (; done < slots; done++) this.#dropped(outbox, this.#runOf[done] as number, Drop["socket-full"]);
@@ -129,10 +144,15 @@ export class DatagramSender {
     const fd = this.#fds[socket] as number;
     let done = 0;
     while (done < slots) {
-      const sent = libc.sendmmsg(fd, this.#at(Layout.sendHeaders + done * MMSGHDR_BYTES), slots - done, MSG_DONTWAIT);
+      const sent = this.#calls.sendmmsg(
+        fd,
+        this.#at(Layout.sendHeaders + done * MMSGHDR_BYTES),
+        slots - done,
+        MSG_DONTWAIT,
+      );
       if (sent > 0) done += sent;
       else {
-        const why = errno();
+        const why = this.#calls.errno();
         if (why === Errno.EINTR) continue;
         this.drops?.count(Drop[why === Errno.EAGAIN ? "socket-full" : "socket-error"]);
         done += 1;
@@ -147,7 +167,7 @@ export class DatagramSender {
     for (let at = 0; at < length; at += segment) {
       const size = Math.min(segment, length - at);
       this.#fill(slot, outbox.runName[run] as number, (outbox.runOffset[run] as number) + at, size, 0);
-      if (libc.sendmmsg(fd, this.#at(Layout.sendHeaders + slot * MMSGHDR_BYTES), 1, MSG_DONTWAIT) !== 1)
+      if (this.#calls.sendmmsg(fd, this.#at(Layout.sendHeaders + slot * MMSGHDR_BYTES), 1, MSG_DONTWAIT) !== 1)
         this.drops?.count(Drop["socket-error"]);
     }
   }

@@ -1,7 +1,7 @@
 /**
  * The packet memory: one block for good, laid out once. The system calls and the ciphers read and write it in place.
  */
-import { IOVEC_BYTES, MMSGHDR_BYTES, SEGMENT_CONTROL_BYTES } from "../native/libc-layout.ts";
+import { COALESCED_CONTROL_BYTES, IOVEC_BYTES, MMSGHDR_BYTES, SEGMENT_CONTROL_BYTES } from "../native/libc-layout.ts";
 import { SRTP_SCRATCH_BYTES } from "../transport/srtp.ts";
 import { KERNEL_TABLE_BYTES, kernelRegionBytes } from "../transport/srtp-providers.ts";
 import { PATHS_BYTES } from "./addresses.ts";
@@ -13,6 +13,8 @@ export const RECEIVE_SLOTS = 64;
 export const SLOT_BYTES = 2048;
 /** The longest datagram that is taken: what SRTP may write behind it stays in the slot. */
 export const MAX_DATAGRAM = SLOT_BYTES - SRTP_SCRATCH_BYTES;
+/** Where the rest of a message of joined datagrams goes, with room before it for what stands in the slot. Not a power of two: see CHUNK_BYTES. */
+export const OVERFLOW_BYTES = 66 * 1024 + 17 * 64;
 /** History of received video: forward/packet-log.ts. */
 export const LOG_BYTES = 16 * 1024 * 1024;
 
@@ -36,7 +38,10 @@ export const KERNEL_CONTEXTS = 2 * MAX_ENDPOINTS + 40;
 export const Layout = {
   slots: place(RECEIVE_SLOTS * SLOT_BYTES),
   receiveHeaders: place(RECEIVE_SLOTS * MMSGHDR_BYTES),
-  receiveVectors: place(RECEIVE_SLOTS * IOVEC_BYTES),
+  receiveVectors: place(RECEIVE_SLOTS * 2 * IOVEC_BYTES),
+  receiveControls: place(RECEIVE_SLOTS * COALESCED_CONTROL_BYTES),
+  /** One datagram cut out of a joined message. */
+  cut: place(SLOT_BYTES),
   receiveAddresses: place(RECEIVE_SLOTS * ADDRESS_BYTES),
   sendHeaders: place(MAX_RUNS * MMSGHDR_BYTES),
   sendVectors: place(MAX_RUNS * IOVEC_BYTES),
@@ -49,6 +54,8 @@ export const Layout = {
   outbox: place(OUTBOX_BYTES),
   held: place(OUTBOX_BYTES),
   log: place(LOG_BYTES),
+  /** Touched only where the network joins datagrams. */
+  overflow: place(RECEIVE_SLOTS * OVERFLOW_BYTES),
   /** For the scalar SRTP kernel: a whole number of pages. */
   kernel: placePages(kernelRegionBytes(KERNEL_CONTEXTS)),
 } as const;

@@ -23,6 +23,8 @@ export interface MediaLoopStartOptions {
   readonly pin?: number;
   /** Use UDP_SEGMENT; absent: true. The bench turns it off to compare. */
   readonly segmenting?: boolean;
+  /** Use UDP_GRO; absent: true. */
+  readonly coalescing?: boolean;
   /** How long video may wait under load; absent: it never does. */
   readonly holding?: HoldingOptions;
 }
@@ -88,6 +90,7 @@ export function startMediaLoop(
       onlyFrom: options.onlyFrom,
       pin: options.pin,
       segmenting: options.segmenting ?? true,
+      coalescing: options.coalescing ?? true,
       holding: options.holding ?? NO_HOLDING,
       wakeFd,
     },

@@ -17,6 +17,8 @@ export interface WorkerOptions {
   readonly pin: number | undefined;
   /** Use UDP_SEGMENT where the kernel has it. */
   readonly segmenting: boolean;
+  /** Use UDP_GRO where the kernel has it. */
+  readonly coalescing: boolean;
   readonly holding: HoldingOptions;
   /** Counter that wakes the worker; the same process, so the number is enough. */
   readonly wakeFd: number;

@@ -5,24 +5,15 @@
 import { type Pointer, ptr } from "bun:ffi";
 import type { MediaCommand, MediaEvent, MediaSocket } from "../media-commands.ts";
 import { pinThread, threadCpuMs } from "../native/affinity.ts";
-import {
-  drainEventFd,
-  Errno,
-  libc,
-  MSG_DONTWAIT,
-  MSG_TRUNC,
-  openUdpSocket,
-  POLLIN,
-  SystemCallError,
-  type UdpSocket,
-} from "../native/libc.ts";
-import { IOVEC_BYTES, MMSGHDR_BYTES, POLLFD_BYTES } from "../native/libc-layout.ts";
+import { drainEventFd, Errno, libc, openUdpSocket, POLLIN, SystemCallError, type UdpSocket } from "../native/libc.ts";
+import { POLLFD_BYTES } from "../native/libc-layout.ts";
 import type { PacketMemory } from "../transport/srtp.ts";
 import { chooseAmongAll } from "../transport/srtp-providers.ts";
 import { writeAddress } from "./addresses.ts";
+import { DatagramReceiver } from "./datagram-receiver.ts";
 import { DatagramSender } from "./datagram-sender.ts";
 import { Drop } from "./drop-reason.ts";
-import { KERNEL_CONTEXTS, Layout, MAX_DATAGRAM, MEMORY_PAGES, RECEIVE_SLOTS, SLOT_BYTES } from "./layout.ts";
+import { KERNEL_CONTEXTS, Layout, MEMORY_PAGES } from "./layout.ts";
 import { measureDatagrams } from "./measure-datagrams.ts";
 import { MediaLoop } from "./media-loop.ts";
 import { ADDRESS_BYTES } from "./outbox.ts";
@@ -52,7 +43,6 @@ const LOAD_WINDOW_MS = 1000;
 /** Random ports tried until one is free on all addresses. */
 const PORT_ATTEMPTS = 20;
 const MAX_SOCKETS = 30;
-const NAME_LENGTH = 28;
 /** The made-up meeting at the first endpoint: in slices between two looks for something real, until so many packets went out or so much time was spent. */
 const WARM_SLICE_MS = 2;
 /** Between two slices the compiler's threads get the core, should it be the only one: the longer rest while real media flows. */
@@ -78,16 +68,14 @@ let addresses: readonly string[] = [];
 let wakeFd = -1;
 let loop: MediaLoop;
 let sender: DatagramSender;
+let receiver: DatagramReceiver;
+/** Joined datagrams are welcome. */
+let coalesce = true;
 let stopping = false;
 /** What the first endpoint begins; undefined once it has begun. */
 let warm: (() => WarmUp) | undefined;
 let warming: WarmUp | undefined;
 let warmedMs = 0;
-
-function pointer(word: number, offset: number): void {
-  words[word] = (base + offset) % 4_294_967_296;
-  words[word + 1] = Math.floor((base + offset) / 4_294_967_296);
-}
 
 /** One socket per address, all on one port. Addresses that this machine cannot bind are left out, unless none is left. */
 function openSockets(addresses: readonly string[], port: number): { socket: UdpSocket; description: MediaSocket }[] {
@@ -104,7 +92,7 @@ function openSockets(addresses: readonly string[], port: number): { socket: UdpS
         continue;
       }
       try {
-        const socket = openUdpSocket(name, SOCKET_BUFFER_BYTES);
+        const socket = openUdpSocket(name, SOCKET_BUFFER_BYTES, coalesce);
         chosen = socket.port;
         opened.push({ socket, description: { address, family, port: socket.port } });
       } catch (error) {
@@ -121,20 +109,6 @@ function openSockets(addresses: readonly string[], port: number): { socket: UdpS
     if (taken) throw new Error(`UDP port ${chosen} is taken`);
     throw failure instanceof Error ? failure : new Error("no address to open the media port on");
   }
-}
-
-function prepareReceiving(): void {
-  for (let slot = 0; slot < RECEIVE_SLOTS; slot++) {
-    const header = (Layout.receiveHeaders + slot * MMSGHDR_BYTES) >> 2;
-    const vector = Layout.receiveVectors + slot * IOVEC_BYTES;
-    pointer(header, Layout.receiveAddresses + slot * ADDRESS_BYTES);
-    pointer(header + 4, vector);
-    words[header + 6] = 1;
-    pointer(vector >> 2, Layout.slots + slot * SLOT_BYTES);
-    words[(vector >> 2) + 2] = MAX_DATAGRAM;
-  }
-  watch(0, wakeFd);
-  for (const [index, socket] of sockets.entries()) watch(index + 1, socket.fd);
 }
 
 /** An entry of the poll set; poll passes over negative ones. */
@@ -183,6 +157,7 @@ function closePort(first: number): void {
 
 function start(options: WorkerOptions): void {
   wakeFd = options.wakeFd;
+  coalesce = options.coalescing;
   const core = options.pin === undefined ? undefined : pinThread(options.pin);
   const opened = openSockets(options.addresses, options.port);
   sockets = opened.map(({ socket }) => socket);
@@ -212,7 +187,9 @@ function start(options: WorkerOptions): void {
     return new WarmUp(memory, choices[profile].provider, profile, performance.now(), sender.drain);
   };
   loop.sockets(families);
-  prepareReceiving();
+  receiver = new DatagramReceiver(memory);
+  watch(0, wakeFd);
+  for (const [index, socket] of sockets.entries()) watch(index + 1, socket.fd);
   events.push({
     type: "ready",
     sockets: opened.map(({ description }) => description),
@@ -239,9 +216,7 @@ let busyMs = 0;
 let windowSince = busySince;
 let shortBusyMs = 0;
 let shortSince = busySince;
-/** Datagrams received and not worked through when the turn's time was up: slots `leftFrom` … `leftEnd` − 1, of a socket. */
-let leftFrom = 0;
-let leftEnd = 0;
+/** Socket of the datagrams that were received and, when the turn's time was up, not worked through. */
 let leftSocket = 0;
 let windowCpuMs = 0;
 
@@ -278,7 +253,7 @@ function round(): void {
   loop.turns.count(busy);
   const due = loop.wakeAt;
   let wait = due === Number.POSITIVE_INFINITY ? -1 : Math.max(0, due - now);
-  if (leftFrom < leftEnd) wait = 0;
+  if (receiver.pending) wait = 0;
   else if (announced > arrived) {
     const patience = outstandingRounds <= EAGER_ROUNDS ? 0 : OUTSTANDING_WAIT_MS;
     wait = wait < 0 ? patience : Math.min(wait, patience);
@@ -298,11 +273,11 @@ function round(): void {
   busySince = now;
   if (now - shortSince >= SHORT_WINDOW_MS) measureLoad(now);
   if (halves[(Layout.poll + 6) >> 1] !== 0) announced += drainEventFd(wakeFd); // the message itself comes after this turn
-  if (leftFrom < leftEnd) {
+  if (receiver.pending) {
     work(now, leftSocket, now);
     loop.endBatch(now);
   }
-  for (let index = 0; index < sockets.length && leftFrom === leftEnd; index++)
+  for (let index = 0; index < sockets.length && !receiver.pending; index++)
     if (halves[(Layout.poll + (index + 1) * POLLFD_BYTES + 6) >> 1] !== 0 && (sockets[index] as UdpSocket).fd >= 0)
       receive(now, index);
   if (now >= loop.nextTick) loop.tick(now);
@@ -341,18 +316,10 @@ function receive(now: number, index: number): void {
   let arrival = now; // of the datagrams: what a later call fetches was not there when the turn began
   let gatheredSince = now;
   for (let each = 0; each < ROUNDS; each++) {
-    for (let slot = 0; slot < RECEIVE_SLOTS; slot++) {
-      const header = (Layout.receiveHeaders + slot * MMSGHDR_BYTES) >> 2;
-      words[header + 2] = NAME_LENGTH;
-      words[header + 10] = 0;
-    }
-    const count = libc.recvmmsg(fd, at(Layout.receiveHeaders), RECEIVE_SLOTS, MSG_DONTWAIT, null);
-    if (count <= 0) break; // nothing there, or an ICMP error that belongs to an earlier datagram
-    leftFrom = 0;
-    leftEnd = count;
+    if (receiver.fetch(fd) === 0) break;
     leftSocket = index;
     work(arrival, index, now);
-    if (leftFrom < leftEnd) break;
+    if (receiver.pending) break;
     arrival = performance.now();
     if (arrival - now >= TURN_MS) break;
     if (arrival - gatheredSince < GATHER_MS) continue;
@@ -365,19 +332,10 @@ function receive(now: number, index: number): void {
 /** Works through what was received at `now`, for as long as the turn, which began at `since`, has time. Looks at the clock after every so many packets that went out. */
 function work(now: number, index: number, since: number): void {
   let sent = 0;
-  while (leftFrom < leftEnd) {
-    const slot = leftFrom;
-    leftFrom += 1;
-    const header = (Layout.receiveHeaders + slot * MMSGHDR_BYTES) >> 2;
-    if (((words[header + 12] as number) & MSG_TRUNC) !== 0) loop.state.drops.count(Drop.truncated);
-    else
-      loop.receive(
-        now,
-        index,
-        Layout.slots + slot * SLOT_BYTES,
-        words[header + 14] as number,
-        Layout.receiveAddresses + slot * ADDRESS_BYTES,
-      );
+  while (receiver.pending) {
+    receiver.take();
+    if (receiver.truncated) loop.state.drops.count(Drop.truncated);
+    else loop.receive(now, index, receiver.at, receiver.length, receiver.address);
     const out = loop.state.outbox.datagrams + loop.state.held.datagrams;
     if (out < sent) sent = 0; // the outbox emptied itself on the way
     if (out - sent < CLOCK_EVERY) continue;

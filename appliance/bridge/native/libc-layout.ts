@@ -8,4 +8,6 @@ export const IOVEC_BYTES = 16;
 export const SEGMENT_CONTROL_BYTES = 24;
 /** CMSG_LEN of one u16. */
 export const SEGMENT_CONTROL_LENGTH = 18;
+/** CMSG_SPACE of one i32. */
+export const COALESCED_CONTROL_BYTES = 24;
 export const POLLFD_BYTES = 8;

@@ -6,7 +6,8 @@
  *   struct cmsghdr (16 + data): len u64 0, level i32 8, type i32 12
  *   struct pollfd (8): fd i32 0, events i16 4, revents i16 6
  */
-import { dlopen, FFIType, ptr, read } from "bun:ffi";
+import { dlopen, FFIType, type Pointer, read } from "bun:ffi";
+import { Pinned } from "./pinned.ts";
 
 const library = dlopen("libc.so.6", {
   socket: { args: [FFIType.i32, FFIType.i32, FFIType.i32], returns: FFIType.i32 },
@@ -80,11 +81,9 @@ export const MSG_TRUNC = 0x20;
 export const POLLIN = 1;
 export const SOL_UDP = 17;
 export const UDP_SEGMENT = 103;
+export const UDP_GRO = 104;
 
-/** Kept for good: an array whose address is in use may not be collected (facts/data-plane.md, pitfall 1). */
-const scratch = new Uint8Array(256);
-const scratchWords = new Int32Array(scratch.buffer);
-const scratchAt = ptr(scratch);
+const { bytes: scratch, words: scratchWords, at: scratchAt } = new Pinned(256);
 
 /** A call of the system that failed, with its error number. */
 export class SystemCallError extends Error {
@@ -106,7 +105,9 @@ const setOption = (fd: number, level: number, option: number, value: number): bo
 const readOption = (fd: number, level: number, option: number): number => {
   scratchWords[0] = 0;
   scratchWords[1] = 4;
-  return libc.getsockopt(fd, level, option, scratchAt, ptr(scratch, 4)) === 0 ? (scratchWords[0] as number) : -1;
+  return libc.getsockopt(fd, level, option, scratchAt, (scratchAt + 4) as Pointer) === 0
+    ? (scratchWords[0] as number)
+    : -1;
 };
 
 export interface UdpSocket {
@@ -114,10 +115,12 @@ export interface UdpSocket {
   readonly port: number;
   /** What the kernel granted (it reports twice the usable size). */
   readonly receiveBufferBytes: number;
+  /** Datagrams of one sender may come joined (UDP_GRO). */
+  readonly coalescing: boolean;
 }
 
-/** A bound, non-blocking UDP socket. `address`: a socket address of 28 bytes. Throws SystemCallError. */
-export function openUdpSocket(address: Uint8Array, bufferBytes: number): UdpSocket {
+/** A bound, non-blocking UDP socket. `address`: a socket address of 28 bytes. `coalesce`: joined datagrams are welcome. Throws SystemCallError. */
+export function openUdpSocket(address: Uint8Array, bufferBytes: number, coalesce = false): UdpSocket {
   const family = address[0] === AF_INET ? AF_INET : AF_INET6;
   const fd = libc.socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new SystemCallError("socket", errno(), family === AF_INET ? "IPv4" : "IPv6");
@@ -132,11 +135,12 @@ export function openUdpSocket(address: Uint8Array, bufferBytes: number): UdpSock
     throw new SystemCallError("bind", number, family === AF_INET ? "IPv4" : "IPv6");
   }
   scratchWords[16] = 28;
-  libc.getsockname(fd, scratchAt, ptr(scratch, 64));
+  libc.getsockname(fd, scratchAt, (scratchAt + 64) as Pointer);
   return {
     fd,
     port: ((scratch[2] as number) << 8) | (scratch[3] as number),
     receiveBufferBytes: readOption(fd, SOL_SOCKET, SO_RCVBUF) / 2,
+    coalescing: coalesce && setOption(fd, SOL_UDP, UDP_GRO, 1), // kernels before 5.0 refuse
   };
 }
 
@@ -147,16 +151,13 @@ export function openEventFd(): number {
   return fd;
 }
 
-/** Array and address together, and used together: an array that only its address is used of is collected, and the address then names something else's bytes. */
-const one = new Uint32Array([1, 0]);
-const wake = { array: one, at: ptr(one) };
-const counter = new Uint32Array(2);
-const count = { array: counter, at: ptr(counter) };
+const one = new Pinned(8);
+const counter = new Pinned(8);
 
 export const wakeEventFd = (fd: number): void => {
-  wake.array[0] = 1;
-  libc.write(fd, wake.at, 8);
+  one.words[0] = 1;
+  libc.write(fd, one.at, 8);
 };
 /** How often it was woken since the last call. */
 export const drainEventFd = (fd: number): number =>
-  libc.read(fd, count.at, 8) === 8 ? (count.array[0] as number) : 0;
+  libc.read(fd, counter.at, 8) === 8 ? (counter.words[0] as number) : 0;

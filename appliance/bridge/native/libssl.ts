@@ -3,6 +3,7 @@
  * Numbers are OpenSSL 3.0's public constants. Never `libssl3.so`: that is NSS.
  */
 import { CString, dlopen, JSCallback, type Pointer, ptr, read } from "bun:ffi";
+import { Pinned } from "./pinned.ts";
 
 const DTLS1_2_VERSION = 0xfefd;
 const SSL_OP_NO_QUERY_MTU = 0x1000;
@@ -115,11 +116,9 @@ const BUFFER_BYTES = 65_536;
 export class Libssl {
   readonly #ssl = openSsl();
   readonly #crypto = openCrypto();
-  /** Passed to C by address: kept for good (a typed array whose address alone is kept is collected). */
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
-  readonly #bufferAt = ptr(this.#buffer);
-  readonly #timeval = new BigInt64Array(2);
-  readonly #timevalAt = ptr(this.#timeval);
+  readonly #buffer = new Pinned(BUFFER_BYTES);
+  /** struct timeval: seconds, microseconds, 64 bits each. */
+  readonly #timeval = new Pinned(16);
   /** Self-signed certificates are normal here: the signature over the handshake is libssl's to check, the fingerprint ours. */
   readonly #acceptCertificate = new JSCallback(() => 1, { args: ["ptr", "ptr"], returns: "i32" });
   readonly #timers = new Map<string, JSCallback>();
@@ -199,8 +198,8 @@ export class Libssl {
 
   /** What the session wants sent: whole records, one after the other; undefined when nothing. */
   take(session: SslSession): Uint8Array | undefined {
-    const count = this.#crypto.BIO_read(session.output, this.#bufferAt, BUFFER_BYTES);
-    return count > 0 ? this.#buffer.slice(0, count) : undefined;
+    const count = this.#crypto.BIO_read(session.output, this.#buffer.at, BUFFER_BYTES);
+    return count > 0 ? this.#buffer.bytes.slice(0, count) : undefined;
   }
 
   handshake(session: SslSession): SslStep {
@@ -212,8 +211,8 @@ export class Libssl {
   /** One piece of application data, or why there is none now. */
   read(session: SslSession): Uint8Array | Exclude<SslStep, "done"> {
     this.#crypto.ERR_clear_error();
-    const count = this.#ssl.SSL_read(session.address, this.#bufferAt, BUFFER_BYTES);
-    return count > 0 ? this.#buffer.slice(0, count) : this.#outcome(session, count);
+    const count = this.#ssl.SSL_read(session.address, this.#buffer.at, BUFFER_BYTES);
+    return count > 0 ? this.#buffer.bytes.slice(0, count) : this.#outcome(session, count);
   }
 
   /** False: not taken. */
@@ -230,8 +229,8 @@ export class Libssl {
 
   /** Milliseconds until the flight is to be sent again; undefined: no flight is open. */
   timerMs(session: SslSession): number | undefined {
-    if (this.#ssl.SSL_ctrl(session.address, DTLS_CTRL_GET_TIMEOUT, 0, this.#timevalAt) !== 1) return undefined;
-    return Number(this.#timeval[0]) * 1000 + Number(this.#timeval[1]) / 1000;
+    if (this.#ssl.SSL_ctrl(session.address, DTLS_CTRL_GET_TIMEOUT, 0, this.#timeval.at) !== 1) return undefined;
+    return (this.#timeval.words[0] as number) * 1000 + (this.#timeval.words[2] as number) / 1000;
   }
 
   /** Sends the flight again if its time has come by libssl's clock. */

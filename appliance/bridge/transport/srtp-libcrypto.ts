@@ -6,6 +6,7 @@
 import { type Pointer, ptr } from "bun:ffi";
 import type { SrtpProfile } from "../media-commands.ts";
 import { address, GCM_GET_TAG, GCM_SET_TAG, type Libcrypto, loadLibcrypto } from "../native/libcrypto.ts";
+import { Pinned } from "../native/pinned.ts";
 import {
   type PacketMemory,
   SRTP_AUTHENTICATION,
@@ -49,7 +50,8 @@ class Shared {
   readonly bytes: Uint8Array;
   readonly base: number;
   readonly crypto: Libcrypto;
-  readonly scratch = new Int32Array(SCRATCH_WORDS);
+  readonly #scratch = new Pinned(4 * SCRATCH_WORDS);
+  readonly scratch: Int32Array;
   readonly ivAt: Pointer;
   readonly lengthAt: Pointer;
   readonly shaAt: Pointer;
@@ -59,7 +61,8 @@ class Shared {
     this.bytes = memory.bytes;
     this.base = memory.base;
     this.crypto = crypto;
-    const at = ptr(this.scratch) as number;
+    this.scratch = this.#scratch.words;
+    const at = this.#scratch.at as number;
     this.ivAt = address(at + 4 * IV);
     this.lengthAt = address(at + 4 * OUT_LENGTH);
     this.shaAt = address(at + 4 * SHA);
