@@ -10,7 +10,7 @@ import { FrameDecisions } from "./frame-decisions.ts";
 import { HISTORY_SIZE, History } from "./history.ts";
 import { LastSent, type LayerFilter } from "./layer-filter.ts";
 import { PacketLog } from "./packet-log.ts";
-import { NO_EXTENSIONS, writeVideoHeader } from "./packet-writer.ts";
+import { isUsualVideo, NO_EXTENSIONS, usualVideoId, writeUsualVideoHeader, writeVideoHeader } from "./packet-writer.ts";
 import { Rewrite } from "./rewrite.ts";
 import { OutgoingStream } from "./sender.ts";
 import { SequenceMap } from "./sequence-map.ts";
@@ -556,4 +556,55 @@ test("abs-send-time only where transport-wide numbers were not negotiated", () =
   expect(length(0)).toBe(20);
   expect([bytes[16], bytes[17], bytes[18], bytes[19]]).toEqual([0x32, 0x06, 0, 0]); // 1.5 s in 6.18
   expect(writeVideoHeader(bytes, 0, packet, rewrite, NO_EXTENSIONS, 1, 100, 5, false, 9, 0, undefined)).toBe(12);
+});
+
+test("the usual video header, written the short way, is the one that is written the long way", () => {
+  const seed = 0x5eed;
+  const random = seededRandom(seed);
+  const number = (below: number): number => Math.floor(random() * below);
+  let short = 0;
+  for (let round = 0; round < 2000; round++) {
+    const packet = new RtpPacket();
+    packet.videoOrientation = number(4) === 0 ? number(8) : -1;
+    const rewrite = Object.assign(new Rewrite(), {
+      sequence: number(2 ** 20),
+      timestamp: number(2 ** 32),
+      marker: number(2) === 1,
+      frameNumber: number(4) === 0 ? number(65_536) : -1,
+    });
+    const mid = number(4) === 0 ? Uint8Array.of(0x30) : undefined;
+    const extensions = {
+      ...NO_EXTENSIONS,
+      transportCc: number(18),
+      absSendTime: number(3),
+      videoOrientation: number(3),
+      mid: 3,
+      mixed: true,
+    };
+    const [ssrc, type, transport] = [number(2 ** 32), number(128), number(65_536)];
+    const id = usualVideoId(extensions);
+    if (id === 0 || !isUsualVideo(packet, rewrite, mid)) continue;
+    short += 1;
+    const [long, written] = [new Uint8Array(64), new Uint8Array(64)];
+    const length = writeVideoHeader(
+      long,
+      4,
+      packet,
+      rewrite,
+      extensions,
+      ssrc,
+      type,
+      rewrite.sequence,
+      false,
+      transport,
+      7,
+      mid,
+    );
+    expect([writeUsualVideoHeader(written, 4, rewrite, ssrc, type, id, transport), written, seed]).toEqual([
+      length,
+      long,
+      seed,
+    ]);
+  }
+  expect(short).toBeGreaterThan(300);
 });

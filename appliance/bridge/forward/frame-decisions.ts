@@ -12,12 +12,12 @@ const KNOWN = 1;
 const ACCEPTED = 2;
 
 export class FrameDecisions {
-  readonly #words = new Int32Array(CAPACITY * WORDS);
-  #newest = 0;
   #key = -1;
+  #newest = 0;
   #accepted = false;
   #first = 0;
   #second = 0;
+  readonly #words = new Int32Array(CAPACITY * WORDS);
 
   /** Slot of the frame, −1: no decision is known. */
   find(key: number): number {

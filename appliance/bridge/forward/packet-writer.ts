@@ -35,6 +35,27 @@ export const MAX_MID_LENGTH = 16;
 /** The longest header that the functions here write: fixed part, block header, and elements with a mid and a descriptor of 255 bytes. */
 export const MAX_HEADER_LENGTH = 12 + 4 + 4 + 5 + 3 + (2 + MAX_MID_LENGTH) + 257 + 3;
 
+/** Id of the transport-wide number where a video packet may carry nothing else, in the usual form; 0: it may carry other things. */
+export const usualVideoId = ({ transportCc }: OutgoingExtensions): number => (transportCc <= 14 ? transportCc : 0);
+
+/** Whether this packet carries nothing but the transport-wide number (`usualVideoId`). */
+export const isUsualVideo = (packet: RtpPacket, rewrite: Rewrite, mid: Uint8Array | undefined): boolean =>
+  rewrite.frameNumber < 0 && packet.videoOrientation < 0 && mid === undefined;
+
+/** `writeVideoHeader` for the usual packet: without a look at what was negotiated. Returns the header's length. */
+export function writeUsualVideoHeader(
+  bytes: Uint8Array,
+  offset: number,
+  rewrite: Rewrite,
+  ssrc: number,
+  payloadType: number,
+  transportId: number,
+  transport: number,
+): number {
+  writeHeader(bytes, offset, false, true, rewrite.marker, payloadType, rewrite.sequence, rewrite.timestamp, ssrc);
+  return oneElement(bytes, offset, transportId, 2, transport << 8);
+}
+
 const writer = new ExtensionWriter();
 
 /** Returns the header's length. */

@@ -14,10 +14,8 @@ const REPORTS = 8;
 const MAX_RTT_MS = 7000;
 
 export class OutgoingStream {
+  // First what every packet touches: fields lie in memory in the order in which they stand here.
   readonly ssrc: number;
-  readonly kind: "audio" | "video";
-  /** Extended number that it begins with. */
-  readonly first: number;
   /** Highest extended number sent. */
   highest: number;
   lastTimestamp = 0;
@@ -25,15 +23,19 @@ export class OutgoingStream {
   packets = 0;
   /** Payload bytes, RFC 3550 §6.4.1. */
   octets = 0;
-  readonly last = new LastSent();
+  #history: History | undefined;
   /** Bytes of the mid that its packets carry; undefined: none. */
   mid: Uint8Array | undefined;
+  readonly last = new LastSent();
+
+  readonly kind: "audio" | "video";
+  /** Extended number that it begins with. */
+  readonly first: number;
   /** Extended number of the newest retransmission on the RTX SSRC. */
   rtxSequence = FIRST_CYCLE;
   /** From the receiver's newest report block. */
   lostByReceiver = 0;
   fractionLost = 0;
-  #history: History | undefined;
   readonly #reportNtp = new Float64Array(REPORTS).fill(-1);
   readonly #reportAt = new Float64Array(REPORTS);
   #reports = 0;

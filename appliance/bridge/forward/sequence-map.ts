@@ -8,6 +8,11 @@
  */
 
 export class SequenceMap {
+  // Packets that come in order need these two and nothing else.
+  #highest = -1;
+  /** Delta of the newest stretch. */
+  #newestDelta = 0;
+
   /**
    * Ring of stretches: from `#start[i]` on (until the next stretch) out = in + `#delta[i]`; the numbers `#droppedFrom[i]` … `#start[i]` − 1 were dropped.
    */
@@ -17,9 +22,6 @@ export class SequenceMap {
   readonly #mask: number;
   /** Stretches ever begun; the newest is `#count` − 1. */
   #count = 0;
-  #highest = -1;
-  /** Delta of the newest stretch, here as well: the packets that come in order need nothing else. */
-  #newestDelta = 0;
 
   /** `capacity`: stretches remembered, a power of two. */
   constructor(capacity: number) {

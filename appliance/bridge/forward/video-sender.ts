@@ -25,7 +25,18 @@ export interface EncodingView extends ClockReference {
 }
 
 export class VideoSender {
+  // First what every packet touches: fields lie in memory in the order in which they stand here.
   readonly stream: OutgoingStream;
+  /** LayerIndex; −1: nothing is forwarded. */
+  #target = -1;
+  #current = -1;
+  #filter: LayerFilter | undefined;
+  #codec = -1;
+  readonly #map = new SequenceMap(64);
+  #highestTimestamp = 0;
+  #timestampOffset = 0;
+  #otherFrames = 0;
+
   /** The target's encoding passes and no other. */
   readonly exactly: boolean;
   /** What the receiver asks for. */
@@ -33,19 +44,10 @@ export class VideoSender {
   /** What has to come before the target can be forwarded. */
   readonly need = new NeededKeyFrame();
   rtxSsrc = 0;
-  /** LayerIndex; −1: nothing is forwarded. */
-  #target = -1;
-  #current = -1;
-  #filter: LayerFilter | undefined;
-  #codec = -1;
-  readonly #map = new SequenceMap(64);
   #beganAt = 0;
   #beganWith = -1;
-  #timestampOffset = 0;
   /** Encoding that the timestamp offset belongs to, when it is known by its clock. */
   #reference: EncodingView | undefined;
-  #highestTimestamp = 0;
-  #otherFrames = 0;
 
   /** Not `exactly`: the best encoding at or below the target passes. */
   constructor(stream: OutgoingStream, exactly = false) {

@@ -2,6 +2,7 @@
  * What the loop knows of conferences, endpoints and sources. Made and changed by commands only (apply-command.ts); the packet path reads it and counts.
  */
 import type { AudioSender } from "../forward/audio-sender.ts";
+import { usualVideoId } from "../forward/packet-writer.ts";
 import type { OutgoingStream } from "../forward/sender.ts";
 import type { VideoSender } from "../forward/video-sender.ts";
 import type { EndpointIndex, SourceIndex } from "../media-commands.ts";
@@ -71,6 +72,40 @@ export const feedKey = (source: SourceIndex, encoding: number | undefined): numb
   encoding === undefined ? source : source + (encoding + 1) * MAX_SOURCES;
 
 export class Endpoint {
+  // First what every packet to it touches: fields lie in memory in the order in which they stand here.
+  send: SrtpContext | undefined;
+  /** Path in the table; −1: not selected yet. */
+  path = -1;
+  readonly destination = new Destination();
+  /** Next transport-wide number to write; the counter starts at 1. */
+  transportSequence = 1;
+  packetsSent = 0;
+  bytesSent = 0;
+  /** Bytes that `send` appends to RTP. */
+  tagBytes = 10;
+  /** `usualVideoId` of `payload`, beside what every packet touches. */
+  usualVideoId = 0;
+  #payload = new PayloadTable([], {}, false);
+  /** The same address as `destination`, for what waits. */
+  readonly later = new Destination();
+
+  // Then what every packet from it touches.
+  receive: SrtpContext | undefined;
+  /** Packets in this tick's time whose SRTP was refused. */
+  refused = 0;
+  /** The stream looked up last: packets come in runs. */
+  #lastSsrc = 0;
+  #lastStream: SourceStream | undefined;
+  lastReceivedAt = -1;
+  packetsReceived = 0;
+  bytesReceived = 0;
+  readonly arrivals = new ArrivalRecorder();
+  frameEnded = false;
+  /** In the loop's list of endpoints to look after when the batch ends. */
+  touched = false;
+  muteAudio = false;
+  muteVideo = false;
+
   readonly index: EndpointIndex;
   readonly conference: Conference;
   /** Hears microphones only through slots (bridge.md 4.6). */
@@ -96,37 +131,16 @@ export class Endpoint {
     all: true,
     sources: new Set(),
   };
-  payload = new PayloadTable([], {}, false);
-  receive: SrtpContext | undefined;
-  send: SrtpContext | undefined;
-  /** Bytes that `send` appends to RTP. */
-  tagBytes = 10;
-  readonly destination = new Destination();
-  /** The same address, for what waits. */
-  readonly later = new Destination();
-  /** Packets in this tick's time whose SRTP was refused. */
-  refused = 0;
-  /** Path in the table; −1: not selected yet. */
-  path = -1;
-  muteAudio = false;
-  muteVideo = false;
   table = 0;
   ice: { readonly username: string; readonly password: string; readonly controlling: boolean } | undefined;
   /** Consent checks that may still be answered before the next tick. */
   answersLeft = 0;
 
-  /** Next transport-wide number to write; the counter starts at 1. */
-  transportSequence = 1;
-  readonly arrivals = new ArrivalRecorder();
   feedbackAt = Number.NEGATIVE_INFINITY;
   reportAt = 0;
   /** A NACK may be due. */
   nackPending = false;
-  /** In the loop's list of endpoints to look after when the batch ends. */
-  touched = false;
-  frameEnded = false;
 
-  lastReceivedAt = -1;
   /** Smoothed round-trip time; 0: not known. */
   rttMs = 0;
   rttChanged = false;
@@ -135,18 +149,10 @@ export class Endpoint {
   /** Loudness for the loudest-N choice. */
   loudness = new Loudness();
 
-  packetsReceived = 0;
-  bytesReceived = 0;
-  packetsSent = 0;
-  bytesSent = 0;
   /** It sent REMB although transport-wide feedback was agreed. */
   spuriousRemb = false;
   /** Retransmissions that NACKs may still cost in this tick. */
   nackBudget = 0;
-
-  /** The stream looked up last: packets come in runs. */
-  #lastSsrc = 0;
-  #lastStream: SourceStream | undefined;
 
   constructor(index: EndpointIndex, conference: Conference, ssrcRewriting: boolean, relay = false) {
     this.relay = relay;
@@ -159,11 +165,7 @@ export class Endpoint {
   ahead(): number {
     const send = this.send;
     return (
-      (this.transportSequence +
-        this.destination.at +
-        this.payload.extensions.transportCc +
-        (send === undefined ? 0 : send.ahead())) |
-      0
+      (this.transportSequence + this.destination.at + this.usualVideoId + (send === undefined ? 0 : send.ahead())) | 0
     );
   }
 
@@ -183,6 +185,15 @@ export class Endpoint {
     this.#lastStream = undefined;
     this.streamList = [...this.streams.values()];
     this.sourceList = [...this.sources.values()];
+  }
+
+  get payload(): PayloadTable {
+    return this.#payload;
+  }
+
+  set payload(table: PayloadTable) {
+    this.#payload = table;
+    this.usualVideoId = usualVideoId(table.extensions);
   }
 
   /** Media can go to it. */

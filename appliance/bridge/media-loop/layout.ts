@@ -36,6 +36,8 @@ const placePages = (bytes: number): number => {
 export const KERNEL_CONTEXTS = 2 * MAX_ENDPOINTS + 40;
 
 export const Layout = {
+  /** Touched only where the network joins datagrams. First, so that more than a huge page lies before what is touched all the time (HUGE_PAGES_FROM). */
+  overflow: place(RECEIVE_SLOTS * OVERFLOW_BYTES),
   slots: place(RECEIVE_SLOTS * SLOT_BYTES),
   receiveHeaders: place(RECEIVE_SLOTS * MMSGHDR_BYTES),
   receiveVectors: place(RECEIVE_SLOTS * 2 * IOVEC_BYTES),
@@ -54,11 +56,13 @@ export const Layout = {
   outbox: place(OUTBOX_BYTES),
   held: place(OUTBOX_BYTES),
   log: place(LOG_BYTES),
-  /** Touched only where the network joins datagrams. */
-  overflow: place(RECEIVE_SLOTS * OVERFLOW_BYTES),
   /** For the scalar SRTP kernel: a whole number of pages. */
   kernel: placePages(kernelRegionBytes(KERNEL_CONTEXTS)),
 } as const;
+
+/** What every packet touches: huge pages spare the processor the look-up of some hundred small ones a batch. */
+export const HUGE_PAGES_FROM = Layout.slots;
+export const HUGE_PAGES_END = Layout.log + LOG_BYTES;
 
 /** Of packet history: little, its pages stay in use for good. */
 export const WARM_UP_LOG_BYTES = 256 * 1024;

@@ -2,7 +2,13 @@
  * The last stage: one packet protected for one receiver into its run, and what is sent again.
  */
 import { PADDING_POSITION } from "../forward/history.ts";
-import { MAX_HEADER_LENGTH, writeAudioHeader, writeVideoHeader } from "../forward/packet-writer.ts";
+import {
+  isUsualVideo,
+  MAX_HEADER_LENGTH,
+  writeAudioHeader,
+  writeUsualVideoHeader,
+  writeVideoHeader,
+} from "../forward/packet-writer.ts";
 import { Rewrite } from "../forward/rewrite.ts";
 import type { OutgoingStream } from "../forward/sender.ts";
 import { write16 } from "../rtp/bytes.ts";
@@ -89,20 +95,24 @@ export class Sending {
     const payload = packet.payloadLength;
     const at = outbox.reserve(destination, MAX_HEADER_LENGTH + payload + 1 + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
     const transport = receiver.transportSequence;
-    const header = writeVideoHeader(
-      bytes,
-      at,
-      packet,
-      rewrite,
-      receiver.payload.extensions,
-      stream.ssrc,
-      payloadType,
-      rewrite.sequence,
-      false,
-      transport,
-      nowMs,
-      stream.mid,
-    );
+    const { usualVideoId } = receiver;
+    const header =
+      usualVideoId > 0 && isUsualVideo(packet, rewrite, stream.mid)
+        ? writeUsualVideoHeader(bytes, at, rewrite, stream.ssrc, payloadType, usualVideoId, transport)
+        : writeVideoHeader(
+            bytes,
+            at,
+            packet,
+            rewrite,
+            receiver.payload.extensions,
+            stream.ssrc,
+            payloadType,
+            rewrite.sequence,
+            false,
+            transport,
+            nowMs,
+            stream.mid,
+          );
     rewritePayload(codec, bytes, packet, rewrite);
     // A sender cuts a frame into packets that differ by one byte, the shorter ones first: with a byte of padding they are one run.
     const plain = header + payload + receiver.tagBytes;

@@ -5,6 +5,7 @@
 import { type Pointer, ptr } from "bun:ffi";
 import type { MediaCommand, MediaEvent, MediaSocket } from "../media-commands.ts";
 import { pinThread, threadCpuMs } from "../native/affinity.ts";
+import { adviseHugePages } from "../native/huge-pages.ts";
 import { drainEventFd, Errno, libc, openUdpSocket, POLLIN, SystemCallError, type UdpSocket } from "../native/libc.ts";
 import { POLLFD_BYTES } from "../native/libc-layout.ts";
 import type { PacketMemory } from "../transport/srtp.ts";
@@ -13,7 +14,7 @@ import { writeAddress } from "./addresses.ts";
 import { DatagramReceiver } from "./datagram-receiver.ts";
 import { DatagramSender } from "./datagram-sender.ts";
 import { Drop } from "./drop-reason.ts";
-import { KERNEL_CONTEXTS, Layout, MEMORY_PAGES } from "./layout.ts";
+import { HUGE_PAGES_END, HUGE_PAGES_FROM, KERNEL_CONTEXTS, Layout, MEMORY_PAGES } from "./layout.ts";
 import { measureDatagrams } from "./measure-datagrams.ts";
 import { MediaLoop } from "./media-loop.ts";
 import { ADDRESS_BYTES } from "./outbox.ts";
@@ -158,6 +159,7 @@ function closePort(first: number): void {
 function start(options: WorkerOptions): void {
   wakeFd = options.wakeFd;
   coalesce = options.coalescing;
+  adviseHugePages(base + HUGE_PAGES_FROM, base + HUGE_PAGES_END);
   const core = options.pin === undefined ? undefined : pinThread(options.pin);
   const opened = openSockets(options.addresses, options.port);
   sockets = opened.map(({ socket }) => socket);

@@ -287,6 +287,11 @@ class GcmTransform implements SrtpTransform {
   readonly tagBytes = GCM_TAG_BYTES;
   readonly rtcpBytesAfterIndex = 0;
   readonly #shared: Shared;
+  // Those of RTP stand here as well: every packet needs them.
+  readonly #cipher: Pointer;
+  #salt0: number;
+  #salt1: number;
+  #salt2: number;
   readonly #rtp: GcmKeys;
   readonly #rtcp: GcmKeys;
 
@@ -294,6 +299,10 @@ class GcmTransform implements SrtpTransform {
     this.#shared = shared;
     this.#rtp = new GcmKeys(shared, keys.rtp, direction === "send");
     this.#rtcp = new GcmKeys(shared, keys.rtcp, direction === "send");
+    this.#cipher = this.#rtp.cipher;
+    this.#salt0 = this.#rtp.salt0;
+    this.#salt1 = this.#rtp.salt1;
+    this.#salt2 = this.#rtp.salt2;
   }
 
   sealRtp(
@@ -305,9 +314,8 @@ class GcmTransform implements SrtpTransform {
     roc: number,
     sequence: number,
   ): number {
-    const keys = this.#rtp;
-    writeGcmRtpIv(this.#shared.scratch, IV, keys.salt0, keys.salt1, keys.salt2, ssrc, roc, sequence);
-    const { cipher } = keys;
+    const cipher = this.#cipher;
+    writeGcmRtpIv(this.#shared.scratch, IV, this.#salt0, this.#salt1, this.#salt2, ssrc, roc, sequence);
     const end = headerBytes + payloadBytes;
     return this.#begin(cipher) &&
       this.#authenticate(cipher, destination, headerBytes) &&
@@ -318,9 +326,8 @@ class GcmTransform implements SrtpTransform {
   }
 
   openRtp(packet: number, headerBytes: number, length: number, ssrc: number, roc: number, sequence: number): number {
-    const keys = this.#rtp;
-    writeGcmRtpIv(this.#shared.scratch, IV, keys.salt0, keys.salt1, keys.salt2, ssrc, roc, sequence);
-    const { cipher } = keys;
+    const cipher = this.#cipher;
+    writeGcmRtpIv(this.#shared.scratch, IV, this.#salt0, this.#salt1, this.#salt2, ssrc, roc, sequence);
     const end = length - GCM_TAG_BYTES;
     const payload = packet + headerBytes;
     if (
@@ -368,7 +375,7 @@ class GcmTransform implements SrtpTransform {
   }
 
   ahead(): number {
-    return this.#rtp.salt0;
+    return this.#salt0;
   }
 
   close(): void {
@@ -376,6 +383,9 @@ class GcmTransform implements SrtpTransform {
       this.#shared.crypto.EVP_CIPHER_CTX_free(keys.cipher);
       keys.forget();
     }
+    this.#salt0 = 0;
+    this.#salt1 = 0;
+    this.#salt2 = 0;
   }
 
   #begin(cipher: Pointer): boolean {

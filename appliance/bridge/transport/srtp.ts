@@ -119,18 +119,20 @@ const MIN_RTCP_HEADER = 8;
  * Packet functions answer a length ≥ 0 or a reason code < 0.
  */
 export class SrtpContext {
-  readonly direction: SrtpDirection;
+  // First what every packet touches: fields lie in memory in the order in which they stand here.
+  #closed = false;
   readonly #bytes: Uint8Array;
-  readonly #transform: SrtpTransform;
-  readonly #recordWords: number;
-  readonly #limit: number;
   #records: Int32Array;
-  #capacity: number;
-  #used = 0;
   /** Word offset of the record found last: packets of one SSRC come in runs. */
   #last = 0;
+  readonly #transform: SrtpTransform;
+
+  #capacity: number;
+  readonly #recordWords: number;
+  readonly #limit: number;
   // Replays of an SSRC not seen before cannot be; its record is made after the first packet that authenticated.
-  #closed = false;
+  #used = 0;
+  readonly direction: SrtpDirection;
 
   constructor(memory: PacketMemory, direction: SrtpDirection, transform: SrtpTransform) {
     this.direction = direction;
