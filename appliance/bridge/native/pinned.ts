@@ -1,5 +1,5 @@
 /**
- * Memory whose address is given to the system. Two things make the address of an ordinary small array wrong: an array that is used by its address alone is
+ * Shell: memory whose address is given to the system. Two things make the address of an ordinary small array wrong: an array that is used by its address alone is
  * collected, and the bytes of one without a buffer of its own lie in the collector's heap and move when somebody makes the buffer. So: the buffer is there
  * from the start, and whoever holds this holds the bytes.
  */
