@@ -253,6 +253,8 @@ export interface FocusOptions {
     readonly loginDomain: string;
     readonly loginUrl?: string;
     readonly logoutUrl?: string;
+    /** `jwt`: how tokens of HTTP requests are verified; the XMPP server's rules. Left out: they are not. */
+    readonly tokens?: { readonly rules: XmppTokens; readonly verifyTenant: boolean };
   };
   /** Default 2000. */
   readonly maxConferences?: number;

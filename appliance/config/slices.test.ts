@@ -182,4 +182,11 @@ test("who may open conferences", () => {
     kind: "xmpp",
     loginDomain: "meet.jitsi",
   });
+  // By token: the focus verifies those of HTTP requests by the XMPP server's rules.
+  const tokens = '[xmpp.tokens]\napp_id = "app"\nsecret = "a-long-secret"\n[xmpp.rooms]\nverify_tenant = true\n';
+  const byToken = focusSlice(contextOf(`${tokens}[focus.authentication]\nkind = "jwt"`), TRUST, 5222);
+  expect(byToken.options?.authentication).toMatchObject({
+    kind: "jwt",
+    tokens: { rules: { appId: "app", secret: "a-long-secret", requireRoom: true }, verifyTenant: true },
+  });
 });

@@ -235,6 +235,9 @@ const focusOptionsSlice = (settings: Settings): FocusOptions => {
             loginDomain: settings["focus.authentication.login_domain"],
             ...(loginUrl === "" ? {} : { loginUrl }),
             ...(logoutUrl === "" ? {} : { logoutUrl }),
+            ...(kind === "jwt"
+              ? { tokens: { rules: tokensSlice(settings), verifyTenant: settings["xmpp.rooms.verify_tenant"] } }
+              : {}),
           },
         }),
     ...(jibri === "" ? {} : { jibriBrewery: jibri }),

@@ -13,8 +13,8 @@ interface Session {
 }
 
 export type Authentication =
-  /** `session`: what the client is told; guests have none. */
-  | { readonly kind: "authenticated"; readonly sessionId: string | undefined; readonly identity: string }
+  /** What the client is told; a token over HTTP makes no session and is nobody's JID. */
+  | { readonly kind: "authenticated"; readonly sessionId: string | undefined; readonly identity: string | undefined }
   | { readonly kind: "guest" }
   | { readonly kind: "invalid-session" }
   /** A user of the login domain without a machine-uid, or with another's session. */

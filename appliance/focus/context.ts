@@ -2,6 +2,7 @@
  * What all cores of the focus share: settings, the way out, requests, randomness, counters.
  */
 import type { XmppDomains } from "../config.ts";
+import type { TokenRules } from "../jwt.ts";
 import type { BridgeSettings } from "./bridges.ts";
 import type { CapsCache } from "./caps.ts";
 import type { CodecSettings } from "./codecs.ts";
@@ -50,6 +51,14 @@ export interface AuthenticationSettings {
   readonly sessionLifetime: number;
   readonly loginUrl?: string;
   readonly logoutUrl?: string;
+  /** How tokens of HTTP requests are verified; absent: they are not. */
+  readonly tokens?: TokenSettings;
+}
+
+export interface TokenSettings {
+  readonly rules: TokenRules;
+  /** The subject of a token is the room's tenant. */
+  readonly verifyTenant: boolean;
 }
 
 /** Randomness of the focus; the shell's is cryptographic. */

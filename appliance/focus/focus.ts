@@ -3,11 +3,12 @@
  * signaling.md 2, 3.4, 5; the place of Jicofo.
  */
 import { type Deadline, soonest } from "../deadlines.ts";
-import { later, type Millis } from "../time.ts";
+import { type EpochMillis, later, type Millis } from "../time.ts";
 import { conferenceModify, conferenceModifyElement } from "../wire/colibri2.ts";
 import { NS } from "../wire/namespaces.ts";
 import { errorReply, iqResult } from "../wire/stanza.ts";
 import { attr, child, children, clone, type Element, xml } from "../wire/xml.ts";
+import type { BearerToken } from "./bearer.ts";
 import { Brewery } from "./brewery.ts";
 import { type Bridge, Bridges } from "./bridges.ts";
 import { CapsCache, capsElement, ourDiscoInfo } from "./caps.ts";
@@ -36,7 +37,20 @@ export type FocusInput =
   | { readonly kind: "online"; readonly via: Via }
   | { readonly kind: "offline"; readonly via: Via }
   | { readonly kind: "stanza"; readonly via: Via; readonly stanza: Element }
-  | { readonly kind: "http-conference-request"; readonly token: number; readonly request: ConferenceRequest }
+  | {
+      readonly kind: "http-conference-request";
+      readonly token: number;
+      readonly request: ConferenceRequest;
+      /** The request's `Authorization`, and the time of day. */
+      readonly bearer?: BearerToken | undefined;
+    }
+  /** What the action `fetch` asked for; body undefined: it could not be had. */
+  | {
+      readonly kind: "fetched";
+      readonly url: string;
+      readonly body: string | undefined;
+      readonly wallNow: EpochMillis;
+    }
   /** To another bridge than they are on. */
   | {
       readonly kind: "move";
@@ -206,9 +220,16 @@ export class Focus {
         this.#stanza(now, input.stanza, input.via);
         break;
       case "http-conference-request":
-        this.#reception.request(now, input.request, undefined, (answer) =>
-          this.#outbox.answerHttp(input.token, conferenceHttpAnswer(answer)),
+        this.#reception.request(
+          now,
+          input.request,
+          undefined,
+          (answer) => this.#outbox.answerHttp(input.token, conferenceHttpAnswer(answer)),
+          input.bearer,
         );
+        break;
+      case "fetched":
+        this.#reception.fetched(now, input.wallNow, input.url, input.body);
         break;
       case "move":
         this.#move(now, input.conference, input.bridge, input.endpoints);

@@ -5,6 +5,7 @@ import { Elysia } from "elysia";
 import type { ListenAddress } from "../config.ts";
 import type { Millis } from "../time.ts";
 import { administration } from "./administration.ts";
+import { bearerToken } from "./bearer.ts";
 import { type ConferenceRequest, type HttpAnswer, readConferenceJson } from "./conference-request.ts";
 import type { Focus, FocusInput } from "./focus.ts";
 import { metricsJson, metricsText } from "./metrics-report.ts";
@@ -12,7 +13,8 @@ import { debugReport, describeConference, statsReport } from "./report.ts";
 
 export interface HttpBackend {
   readonly focus: Focus;
-  conferenceRequest(request: ConferenceRequest): Promise<HttpAnswer>;
+  /** `token`: of the `Authorization` header. */
+  conferenceRequest(request: ConferenceRequest, token: string | undefined): Promise<HttpAnswer>;
   handle(input: FocusInput): void;
   now(): Millis;
   /** Of the process. */
@@ -72,7 +74,7 @@ export async function startHttp(
       const answer: HttpAnswer =
         asked === undefined
           ? { status: 400, body: "Error: 400 bad-request: not a JSON object", json: false }
-          : await backend.conferenceRequest(asked);
+          : await backend.conferenceRequest(asked, bearerToken(request.headers.get("authorization")));
       return new Response(answer.body, {
         status: answer.status,
         headers: {

@@ -11,6 +11,8 @@ export type Via = "client" | "component";
 export type FocusAction =
   | { readonly kind: "send"; readonly via: Via; readonly stanza: Element }
   | { readonly kind: "log"; readonly level: LogLevel; readonly message: string; readonly fields: LogFields }
+  /** GET a key of tokens; `fetched` follows. */
+  | { readonly kind: "fetch"; readonly url: string }
   /** The answer to the HTTP conference request of that token. */
   | { readonly kind: "http-answer"; readonly token: number; readonly answer: HttpAnswer };
 
@@ -27,6 +29,10 @@ export class Outbox {
 
   answerHttp(token: number, answer: HttpAnswer): void {
     this.#actions.push({ kind: "http-answer", token, answer });
+  }
+
+  fetchKey(url: string): void {
+    this.#actions.push({ kind: "fetch", url });
   }
 
   take(): FocusAction[] {

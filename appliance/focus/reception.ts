@@ -1,11 +1,12 @@
 /**
  * Where conference requests arrive, by XMPP and by HTTP: who may have which conference, who waits for one, who is logged in. signaling.md 2.
  */
-import type { Millis } from "../time.ts";
+import type { EpochMillis, Millis } from "../time.ts";
 import { NS } from "../wire/namespaces.ts";
 import { errorReply, iqResult } from "../wire/stanza.ts";
 import { attr, type Element, xml } from "../wire/xml.ts";
 import { type Authentication, Authenticator } from "./authentication.ts";
+import { Bearer, type BearerToken } from "./bearer.ts";
 import type { Conference } from "./conference.ts";
 import { type ConferenceAnswer, type ConferenceRequest, countProperty } from "./conference-request.ts";
 import type { FocusContext } from "./context.ts";
@@ -29,6 +30,7 @@ type Waiting = (failure: string | undefined) => void;
 
 /** Our page knows it by this text; other clients show it, or ask again. */
 const FULL = "all bridges are full";
+const BY_TOKEN: Authentication = { kind: "authenticated", sessionId: undefined, identity: undefined };
 const MAX_WAITERS = 1_000;
 const MAX_EMPTY_PER_REQUESTER = 20;
 /** Over HTTP the requester is not known. */
@@ -38,6 +40,7 @@ export class Reception {
   readonly #context: FocusContext;
   readonly #host: ReceptionHost;
   readonly #authenticator: Authenticator | undefined;
+  readonly #bearer: Bearer | undefined;
   readonly #waiting = new Map<string, Waiting[]>();
 
   constructor(context: FocusContext, host: ReceptionHost) {
@@ -45,10 +48,21 @@ export class Reception {
     this.#host = host;
     const { authentication } = context.settings;
     this.#authenticator = authentication === undefined ? undefined : new Authenticator(authentication, context.random);
+    const { domain } = context.settings.domains;
+    this.#bearer =
+      authentication?.tokens === undefined
+        ? undefined
+        : new Bearer(authentication.tokens, domain, (url) => context.outbox.fetchKey(url));
   }
 
-  /** `requester`: the JID that the server vouches for; undefined over HTTP. */
-  request(now: Millis, request: ConferenceRequest, requester: string | undefined, answer: Answerer): void {
+  /** `requester`: the JID that the server vouches for; undefined over HTTP, where `bearer` may speak for the request. */
+  request(
+    now: Millis,
+    request: ConferenceRequest,
+    requester: string | undefined,
+    answer: Answerer,
+    bearer?: BearerToken,
+  ): void {
     this.#context.stats.conferenceRequests++;
     const { room } = request;
     if (room === undefined) {
@@ -61,9 +75,26 @@ export class Reception {
       answer({ kind: "bad-request", text: "not a room of this server" });
       return;
     }
-    const existing = this.#host.conference(room);
     // Who is in the main room may go to its breakout rooms.
-    const authentication = breakout ? undefined : this.#authenticate(now, request, requester);
+    if (breakout) this.#admit(now, request, room, requester, undefined, answer);
+    else if (bearer === undefined || this.#bearer === undefined)
+      this.#admit(now, request, room, requester, this.#authenticate(now, request, requester), answer);
+    else
+      this.#bearer.decide(now, bearer, room, (at, opens) => {
+        const authentication = opens ? BY_TOKEN : this.#authenticate(at, request, requester);
+        this.#admit(at, request, room, requester, authentication, answer);
+      });
+  }
+
+  #admit(
+    now: Millis,
+    request: ConferenceRequest,
+    room: string,
+    requester: string | undefined,
+    authentication: Authentication | undefined,
+    answer: Answerer,
+  ): void {
+    const existing = this.#host.conference(room);
     const refusal =
       this.#refusal(now, authentication, existing !== undefined) ?? (existing ? undefined : this.#greedy(requester));
     if (refusal !== undefined) {
@@ -102,6 +133,11 @@ export class Reception {
     }
     waiting.push((failure) => (failure === undefined ? reply(true) : answer({ kind: "failed", text: failure })));
     this.#waiting.set(room, waiting);
+  }
+
+  /** The key of tokens at that URL; undefined: it could not be had. */
+  fetched(now: Millis, wallNow: EpochMillis, url: string, body: string | undefined): void {
+    this.#bearer?.fetched(now, wallNow, url, body);
   }
 
   /** The room is ready, or (`failure`) will never be. */

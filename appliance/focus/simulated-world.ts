@@ -95,6 +95,8 @@ export class SimulatedWorld {
   /** Everything the focus sent, in order. */
   readonly sent: Element[] = [];
   readonly logs: Extract<FocusAction, { kind: "log" }>[] = [];
+  /** URLs of keys that the focus asked for. */
+  readonly fetches: string[] = [];
   readonly http = new Map<number, HttpAnswer>();
   /** Rooms answer no owner requests. */
   formless = false;
@@ -121,6 +123,7 @@ export class SimulatedWorld {
       for (const action of this.focus.handle(this.now, next)) {
         if (action.kind === "log") this.logs.push(action);
         else if (action.kind === "http-answer") this.http.set(action.token, action.answer);
+        else if (action.kind === "fetch") this.fetches.push(action.url);
         else {
           // Over the wire and back, so that nothing is shared between the two sides.
           const stanza = parse(action.stanza.toString());

@@ -2,8 +2,9 @@
  * Shell: the focus as a part: its logins, its one timer, its HTTP server.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import { monotonicNow } from "../clock.ts";
+import { monotonicNow, wallNow } from "../clock.ts";
 import type { FocusConfig } from "../config.ts";
+import { fetchBounded } from "../fetch-bounded.ts";
 import type { PartEnvironment, RunningPart } from "../part.ts";
 import { threadCount } from "../threads.ts";
 import type { Element } from "../wire/xml.ts";
@@ -57,6 +58,13 @@ export async function startFocus(config: FocusConfig, environment: PartEnvironme
         answer?.(action.answer);
         break;
       }
+      case "fetch": {
+        const { url } = action;
+        void fetchBounded({ method: "GET", url, headers: {} }).then(({ status, body }) =>
+          handle({ kind: "fetched", url, body: status === 200 ? body : undefined, wallNow: wallNow() }),
+        );
+        break;
+      }
     }
   };
 
@@ -102,11 +110,16 @@ export async function startFocus(config: FocusConfig, environment: PartEnvironme
   let tokens = 0;
   const http = await startHttp(config.http, {
     focus,
-    conferenceRequest: (request) =>
+    conferenceRequest: (request, bearer) =>
       new Promise((resolve) => {
         const token = ++tokens;
         httpWaiting.set(token, resolve);
-        handle({ kind: "http-conference-request", token, request });
+        handle({
+          kind: "http-conference-request",
+          token,
+          request,
+          bearer: bearer === undefined ? undefined : { token: bearer, wallNow: wallNow() },
+        });
       }),
     handle,
     now: monotonicNow,

@@ -5,10 +5,10 @@
 
 import { monotonicNow, wallNow } from "../clock.ts";
 import type { ListenAddress, TlsIdentity } from "../config.ts";
+import { fetchBounded } from "../fetch-bounded.ts";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Outgoing, outgoingConnections } from "./connect.ts";
-import { fetchBounded } from "./fetch.ts";
 import { type HttpEvents, type HttpListener, listenHttp, type WebSocketConnection } from "./listen-http.ts";
 import { listenTcp, type TcpConnection, type TcpEvents, type TlsSettings } from "./listen-tcp.ts";
 import type { XmppServer } from "./server.ts";

@@ -1,12 +1,11 @@
 /**
  * Who an anonymous login is: a fresh UUID, or the user whose session it resumes (signaling.md 1.6 rule 7); with the claims of the connection's
- * token where tokens are in use (1.4, 6.9). Keys by id are fetched once and kept an hour; failures a minute.
- *
- * Bounds: 100 keys kept, 1,000 logins waiting for keys.
+ * token where tokens are in use (1.4, 6.9).
  */
-import { later, type Millis, minutes, seconds } from "../time.ts";
+import type { TokenRules } from "../jwt.ts";
+import type { Millis } from "../time.ts";
+import { TokenVerifier, type Verdict } from "../token-verifier.ts";
 import type { AnonymousAnswer, ClientStream, Login } from "./client-stream.ts";
-import { keyOf, keyUrl, type ParsedToken, parseToken, type TokenRules, verifyToken } from "./jwt.ts";
 import type { HttpOrigin } from "./server-io.ts";
 import type { Sessions } from "./sessions.ts";
 import type { WallClock } from "./wall-clock.ts";
@@ -20,27 +19,13 @@ export interface LoginOptions {
   readonly fetch: (url: string) => void;
 }
 
-interface Waiting {
-  readonly stream: ClientStream;
-  readonly token: ParsedToken;
-  readonly kid: string;
-  readonly login: Login;
-}
-
-const KEYS_KEPT = 100;
-const MAX_WAITING = 1_000;
-const KEEP_KEY = minutes(60);
-const KEEP_FAILURE = seconds(60);
-
 export class Logins {
   readonly #options: LoginOptions;
-  /** By URL; body undefined: it could not be had. */
-  readonly #kept = new Map<string, { readonly body: string | undefined; readonly until: Millis }>();
-  readonly #waiting = new Map<string, Waiting[]>();
-  #waitingCount = 0;
+  readonly #verifier: TokenVerifier | undefined;
 
   constructor(options: LoginOptions) {
     this.#options = options;
+    this.#verifier = options.tokens === undefined ? undefined : new TokenVerifier(options.tokens, options.fetch);
   }
 
   anonymous(now: Millis, stream: ClientStream, domain: string, origin: HttpOrigin): AnonymousAnswer {
@@ -53,50 +38,18 @@ export class Logins {
     const text = origin.query["token"] ?? origin.bearer;
     if (text === undefined || text === "")
       return tokens.allowEmpty ? { type: "login", login } : refused("token required");
-    const token = parseToken(text);
-    if (token === undefined) return refused("token is malformed");
-    if (token.algorithm === "HS256")
-      return tokens.secret === undefined
-        ? refused("token algorithm is not accepted")
-        : this.#verdict(now, login, token, tokens.secret);
-    const url = token.kid === undefined ? undefined : keyUrl(tokens, token.kid);
-    if (token.kid === undefined || url === undefined)
-      return refused(token.kid === undefined ? "token names no key" : "token algorithm is not accepted");
-    const kept = this.#kept.get(url);
-    if (kept !== undefined && kept.until > now) return this.#withKey(now, login, token, token.kid, kept.body);
-    if (this.#waitingCount >= MAX_WAITING) return { type: "refused", condition: "temporary-auth-failure" };
-    const waiting = this.#waiting.get(url);
-    this.#waitingCount++;
-    if (waiting === undefined) {
-      this.#waiting.set(url, [{ stream, token, kid: token.kid, login }]);
-      this.#options.fetch(url);
-    } else waiting.push({ stream, token, kid: token.kid, login });
-    return { type: "pending" };
+    const answer = (verdict: Verdict): AnonymousAnswer => {
+      if (verdict.ok) return { type: "login", login: { ...login, claims: verdict.claims } };
+      return "busy" in verdict ? { type: "refused", condition: "temporary-auth-failure" } : refused(verdict.text);
+    };
+    const wallNow = this.#options.wallClock.toEpoch(now);
+    const verdict = this.#verifier?.verify(now, wallNow, text, (at, late) => stream.anonymousDecided(at, answer(late)));
+    return verdict === undefined ? { type: "pending" } : answer(verdict);
   }
 
   /** What `fetch` was asked for; undefined: it could not be had. */
   fetched(now: Millis, url: string, body: string | undefined): void {
-    if (this.#kept.size >= KEYS_KEPT)
-      for (const oldest of [...this.#kept.keys()].slice(0, 1)) this.#kept.delete(oldest);
-    this.#kept.set(url, { body, until: later(now, body === undefined ? KEEP_FAILURE : KEEP_KEY) });
-    const waiting = this.#waiting.get(url) ?? [];
-    this.#waiting.delete(url);
-    this.#waitingCount -= waiting.length;
-    for (const { stream, login, token, kid } of waiting)
-      stream.anonymousDecided(now, this.#withKey(now, login, token, kid, body));
-  }
-
-  #withKey(now: Millis, login: Login, token: ParsedToken, kid: string, body: string | undefined): AnonymousAnswer {
-    const { tokens } = this.#options;
-    const key = tokens === undefined || body === undefined ? undefined : keyOf(tokens, kid, body);
-    return key === undefined ? refused("token key could not be obtained") : this.#verdict(now, login, token, key);
-  }
-
-  #verdict(now: Millis, login: Login, token: ParsedToken, key: string): AnonymousAnswer {
-    const { tokens, wallClock } = this.#options;
-    if (tokens === undefined) return refused("token not expected");
-    const verdict = verifyToken(token, tokens, key, wallClock.toEpoch(now));
-    return verdict.ok ? { type: "login", login: { ...login, claims: verdict.claims } } : refused(verdict.text);
+    this.#verifier?.fetched(now, this.#options.wallClock.toEpoch(now), url, body);
   }
 
   /** RFC 9562 §5.4, lower case: clients make their endpoint id of its first eight digits (signaling.md 1.5). */

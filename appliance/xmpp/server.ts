@@ -6,6 +6,7 @@
  */
 import type { ExternalService, XmppDomains, XmppLimits } from "../config.ts";
 import { type Deadline, soonest } from "../deadlines.ts";
+import type { TokenRules } from "../jwt.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Millis } from "../time.ts";
 import { bareText, type Jid, jid, parseJid, sameBare } from "../wire/jid.ts";
@@ -25,7 +26,6 @@ import { sessionRequest } from "./features/session-request.ts";
 import { version } from "./features/version.ts";
 import { Federation, type FederationRules } from "./federation.ts";
 import type { Host, HttpPage } from "./host.ts";
-import type { TokenRules } from "./jwt.ts";
 import { Logins } from "./logins.ts";
 import { type Roster, Rosters } from "./roster/rosters.ts";
 import { REMOTE_OFF, Router } from "./router.ts";

@@ -9,6 +9,8 @@ const PARTS = ["bridge", "focus", "gateway", "recorder", "token", "xmpp"];
 const SHARED = new Set([
   "clock.ts",
   "deadlines.ts",
+  "fetch-bounded.ts",
+  "jwt.ts",
   "log.ts",
   "metrics.ts",
   "part.ts",
@@ -16,6 +18,8 @@ const SHARED = new Set([
   "simulated-network.ts",
   "threads.ts",
   "time.ts",
+  "token-rooms.ts",
+  "token-verifier.ts",
   "xmpp-client-stream.ts",
   "xmpp-session.ts",
   "xmpp-stream-parser.ts",

@@ -8,7 +8,7 @@ import type { Host, HostAction, Sender } from "../host.ts";
 import { createMeetingServices } from "../muc/hosts.ts";
 import { codes, DOMAINS, EPOCH, fault, House } from "../muc/house.ts";
 import { ANA, BEN, CLEO, Meeting, named } from "./meeting-fixture.ts";
-import { splitTenant, TenantNames } from "./tenants.ts";
+import { TenantNames } from "./tenants.ts";
 
 type Http = Extract<HostAction, { type: "http" }>;
 const requests = (actions: readonly HostAction[]): Http[] =>
@@ -251,8 +251,6 @@ describe("tenants", () => {
     expect(names.tenantOf("muc.acme.meet.test")).toBe("acme");
     for (const none of ["muc.meet.test", "muc..meet.test", "x.acme.meet.test", "muc.a.b.meet.test", "muc.acme.other"])
       expect(names.tenantOf(none)).toBeUndefined();
-    expect(splitTenant("[acme]standup")).toEqual({ tenant: "acme", room: "standup" });
-    expect(splitTenant("standup")).toEqual({ tenant: undefined, room: "standup" });
   });
 
   test("a client meets under its own names, the focus sees the inside ones, components speak the client's", () => {

@@ -8,7 +8,6 @@ import { bareText, type Jid, parseJid } from "../../wire/jid.ts";
 import { attr, clone, type Element } from "../../wire/xml.ts";
 import type { AdvertisedIdentity, Host, HostAction, HttpAnswer, HttpPage, Sender } from "../host.ts";
 
-const TENANT = /^\[([^\]]+)\](.*)$/;
 /** Attributes that hold room or occupant addresses. */
 const ADDRESSES = [
   "room",
@@ -19,12 +18,6 @@ const ADDRESSES = [
   "roomJid",
   "focusjid",
 ] as const;
-
-/** `[tenant]room` taken apart. */
-export function splitTenant(local: string): { readonly tenant: string | undefined; readonly room: string } {
-  const match = TENANT.exec(local);
-  return match === null ? { tenant: undefined, room: local } : { tenant: match[1], room: match[2] ?? "" };
-}
 
 export class TenantNames {
   /** `muc.`, and the rest `meet.jitsi`. */

@@ -1,9 +1,9 @@
 /** What a token opens, shows and allows: room and tenant claims, identity, permissions, moderators, restricted chat, moving to another device. */
 import { describe, expect, test } from "bun:test";
 import { millis } from "../../time.ts";
+import { opens } from "../../token-rooms.ts";
 import { brief, codes, fault, House, item, type Person } from "../muc/house.ts";
 import { ANA, BEN, CLEO, Meeting } from "./meeting-fixture.ts";
-import { opens } from "./token-room.ts";
 
 const options = (verifyTenant: boolean) => ({
   required: true,

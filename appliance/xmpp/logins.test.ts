@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { createHash, createHmac, createSign, generateKeyPairSync } from "node:crypto";
 import { DialogueServer, type Participant } from "../../tests/xmpp-dialogue.ts";
+import type { TokenRules } from "../jwt.ts";
 import { NS } from "../wire/namespaces.ts";
 import { attr, type Element } from "../wire/xml.ts";
 import type { Host, Sender } from "./host.ts";
-import type { TokenRules } from "./jwt.ts";
 
 const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 const NOW = Date.UTC(2026, 7, 21) / 1000;

@@ -3,8 +3,8 @@
  * keys and the time of day come from outside. Whether the token's room is the room is checked at the join, not here.
  */
 import { createHash, createHmac, createPublicKey, createVerify, timingSafeEqual } from "node:crypto";
-import type { XmppTokens } from "../config.ts";
-import type { EpochMillis } from "../time.ts";
+import type { XmppTokens } from "./config.ts";
+import type { EpochMillis } from "./time.ts";
 
 export type TokenRules = XmppTokens;
 

@@ -1,14 +1,26 @@
 /**
- * Shell: requests of the core to other systems (token keys, reservations, event hooks): bounded in time and size, never following redirects.
+ * Shell: requests of a core to other systems (token keys, reservations, event hooks): bounded in time and size, never following redirects.
  */
-import type { HttpAnswer, HttpRequest } from "./host.ts";
+export interface BoundedRequest {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface BoundedAnswer {
+  /** 0: no answer (refused, unreachable, too slow, too long). */
+  readonly status: number;
+  /** At most 64 KiB. */
+  readonly body: string;
+}
 
 const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 65_536;
 
 /** Status 0: no answer, too slow, or too long. */
-export async function fetchBounded(request: HttpRequest): Promise<HttpAnswer> {
-  const none: HttpAnswer = { status: 0, body: "" };
+export async function fetchBounded(request: BoundedRequest): Promise<BoundedAnswer> {
+  const none: BoundedAnswer = { status: 0, body: "" };
   try {
     const response = await fetch(request.url, {
       method: request.method,
