@@ -51,7 +51,9 @@ export async function startHttp(
     .onParse(() => null) // bodies are read by readJson
     .onBeforeHandle(({ path, headers }) => (administrative(path) && fromPage(headers) ? empty(403) : undefined))
     .get("/about/health", () => {
-      const fault = focus.health();
+      // As the original: without a bridge nobody meets, however well the focus is.
+      const without = focus.bridges.operational(backend.now()) === 0 ? "no operational bridges" : undefined;
+      const fault = focus.health() ?? without;
       return fault === undefined ? text(200, "OK") : text(503, fault);
     })
     .get("/about/version", () => json({ name: "Parley focus", version: focus.settings.version, os: "Linux" }))

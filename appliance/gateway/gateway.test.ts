@@ -86,6 +86,7 @@ const short = (answer: GatewayAnswer): string => {
       typeof answer.body === "object" && !(answer.body instanceof Uint8Array) ? ` ${answer.body.location}` : "";
     return `${answer.status}${location}${answer.headers["Location"] === undefined ? "" : ` to ${answer.headers["Location"]}`}`;
   }
+  if (answer.type === "health") return answer.detailed ? "health with its reasons" : "health";
   return `${answer.type} ${answer.url}`;
 };
 
@@ -110,7 +111,7 @@ describe("routes", () => {
     ["/config.js", "200"],
     ["/team/config.js", "200"],
     ["/_unlock", "200"],
-    ["/about/health", "200"],
+    ["/about/health", "health"],
     ["/probe", "200"],
     ["/box.crt", "200"],
     ["/box.mobileconfig", "200"],
@@ -230,6 +231,8 @@ describe("plain HTTP", () => {
     ],
     ["/MyRoom", "302 to https://localhost/MyRoom", { host: "localhost:8000" }],
     ["/metrics", "200", { host: "localhost:8000", from: HOME }],
+    ["/about/health", "health with its reasons", { host: "localhost:8000", from: HOME }],
+    ["/about/health", "405", { method: "POST" }],
     ["/metrics", "302 to https://localhost/metrics", { host: "localhost:8000" }],
     [
       "/xmpp-websocket",
@@ -238,7 +241,7 @@ describe("plain HTTP", () => {
     ],
     ["/box.crt", "200"],
     ["/box.mobileconfig", "200"],
-    ["/about/health", "200"],
+    ["/about/health", "health"],
     ["/http-bind", "403", { method: "POST" }],
   ];
   for (const [target, expected, options] of rows)

@@ -6,6 +6,7 @@ import type { GatewayConfig, TlsIdentity } from "../config.ts";
 import { clientConfigText } from "./client-config.ts";
 import { securityHeaders } from "./headers.ts";
 import { AllowedHosts, hostName, isLoopbackAddress, isLoopbackName } from "./hosts.ts";
+import { type Probe, probesOf } from "./parts-health.ts";
 import { isRoomSegment, parsePath, splitTarget } from "./path.ts";
 import { answerFile, looksLikeFile, type StaticTable } from "./static-files.ts";
 import { appleProfile, derOfPem } from "./trust.ts";
@@ -43,7 +44,9 @@ export type GatewayAnswer =
       readonly maxBodyBytes: number;
       /** Long polling is answered when there is something to say. */
       readonly timeoutMs: number;
-    };
+    }
+  /** Ask the parts whether people can meet. `detailed`: say which part it is that is not well. */
+  | { readonly type: "health"; readonly detailed: boolean };
 
 const NO_STORE = { "Cache-Control": "no-store" } as const;
 const ANYWHERE = { "Access-Control-Allow-Origin": "*" } as const;
@@ -83,6 +86,10 @@ interface Known {
   readonly query: string;
 }
 
+/** Asked by this machine itself, under a name that only it has. */
+const isAtHome = (name: string, from: RequestSource): boolean =>
+  isLoopbackName(name) && isLoopbackAddress(from.remoteAddress);
+
 export class Gateway {
   readonly #config: GatewayConfig;
   readonly #files: StaticTable;
@@ -102,6 +109,11 @@ export class Gateway {
     this.#localBridges = bridges;
   }
 
+  /** Who must be well for people to meet. */
+  get probes(): readonly Probe[] {
+    return probesOf(this.#config, { ...this.#config.bridges, ...this.#localBridges });
+  }
+
   setIdentity(_tls: TlsIdentity, hosts: readonly string[]): void {
     this.#hosts.replace(hosts);
   }
@@ -116,7 +128,7 @@ export class Gateway {
     if (parsed === undefined) return text(400, "Bad path", {}, "bad-path");
     const known: Known = { request, from, host, hostName: name, query };
     // Browsers take the page for secure under such a name; others on the network get it over TLS only, whatever name they give.
-    const atHome = isLoopbackName(name) && isLoopbackAddress(from.remoteAddress);
+    const atHome = isAtHome(name, from);
     if (!from.secure && !atHome) {
       const open = this.#openRoute(known, parsed.segments);
       if (open !== undefined) return open;
@@ -152,7 +164,8 @@ export class Gateway {
         // The trust page, on plain HTTP, asks for this over TLS to see whether the root is trusted (product.md 6.1).
         return this.#readOnly(known, { "Content-Type": "text/plain; charset=utf-8", ...ANYWHERE }, "ok\n");
       case "about/health":
-        return this.#readOnly(known, { "Content-Type": "text/plain; charset=utf-8" }, "OK\n");
+        if (known.request.method !== "GET" && known.request.method !== "HEAD") return this.#notAllowed("GET, HEAD");
+        return { type: "health", detailed: isAtHome(known.hostName, known.from) };
       default:
         return undefined;
     }

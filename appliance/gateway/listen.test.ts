@@ -368,15 +368,30 @@ describe("a new certificate", () => {
       await issuer.makeLeaf(root, { commonName: "localhost", names: ["localhost"], addresses: [] }),
       ["localhost"],
     );
-    const answer = await fetch(`https://localhost:${gateway.ports["https"]}/about/health`, {
+    const answer = await fetch(`https://localhost:${gateway.ports["https"]}/probe`, {
       tls: { ca: root.certificateChain },
       keepalive: false,
     } as RequestInit);
-    expect(await answer.text()).toBe("OK\n");
+    expect(await answer.text()).toBe("ok\n");
     one.socket.send("still here");
     await until("the echo", () => one.messages.length === 1);
     one.socket.close();
   });
+});
+
+test("health is that of the parts; this machine is told what is wrong, and a HEAD has no body", async () => {
+  const url = `http://localhost:${gateway.ports["http"]}/about/health`;
+  const answer = await fetch(url);
+  expect([answer.status, answer.headers.get("cache-control")]).toEqual([503, "no-store"]);
+  expect((await answer.text()).split("\n")).toEqual([
+    "People cannot meet here now",
+    "focus: does not answer",
+    "bridge deaf: does not answer",
+    "bridge gone: does not answer",
+    "",
+  ]);
+  const head = await fetch(url, { method: "HEAD" });
+  expect([head.status, await head.text()]).toEqual([503, ""]);
 });
 
 test("a port that is taken is a fault, not a second listener", () => {

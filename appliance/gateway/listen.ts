@@ -9,6 +9,7 @@ import type { Logger } from "../log.ts";
 import type { Counter, Gauge } from "../metrics.ts";
 import type { AddressBudget } from "./address-budget.ts";
 import type { Gateway, GatewayAnswer } from "./gateway.ts";
+import type { HealthProbe } from "./health-probe.ts";
 import { Relay, RelayRefused } from "./relay.ts";
 
 interface SocketData {
@@ -25,6 +26,7 @@ export interface ListenerOptions {
   /** Requests under way that a part answers: long polls are held for a minute. Shared likewise. */
   readonly forwardBudget: AddressBudget;
   readonly gateway: Gateway;
+  readonly health: HealthProbe;
   readonly log: Logger;
   readonly refused: Counter;
   readonly relaysEnded: Counter;
@@ -159,7 +161,24 @@ export class Listener {
         return this.#relay(request, answer, remoteAddress, server);
       case "forward":
         return this.#forward(request, answer, remoteAddress, server);
+      case "health":
+        return this.#health(request, answer.detailed);
     }
+  }
+
+  /** Strangers are told whether, this machine itself why not. */
+  async #health(request: Request, detailed: boolean): Promise<Response> {
+    const { ok, faults } = await this.#options.health.check();
+    const lines = [ok ? "OK" : "People cannot meet here now", ...(detailed ? faults : [])];
+    return new Response(request.method === "HEAD" ? null : `${lines.join("\n")}\n`, {
+      status: ok ? 200 : 503,
+      headers: {
+        "Content-Type": "text/plain; charset=utf-8",
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        ...(ok ? {} : { "Retry-After": "1" }),
+      },
+    });
   }
 
   #plain(request: Request, answer: GatewayAnswer & { type: "answer" }): Response {

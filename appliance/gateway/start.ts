@@ -1,10 +1,12 @@
 /**
  * Shell: the gateway as a part: reads the pages, listens on TLS and on plain HTTP.
  */
+import { monotonicNow } from "../clock.ts";
 import type { GatewayConfig } from "../config.ts";
 import type { PartEnvironment } from "../part.ts";
 import { AddressBudget } from "./address-budget.ts";
 import { Gateway } from "./gateway.ts";
+import { HealthProbe } from "./health-probe.ts";
 import { Listener } from "./listen.ts";
 import type { RunningGateway } from "./running-gateway.ts";
 import { readStaticFolder } from "./static-folder.ts";
@@ -16,6 +18,7 @@ export const startGateway = async (config: GatewayConfig, environment: PartEnvir
     budget: new AddressBudget(config.relaysPerAddress),
     forwardBudget: new AddressBudget(config.relaysPerAddress),
     gateway,
+    health: new HealthProbe(() => gateway.probes, monotonicNow),
     log,
     refused: metrics.counter("parley_gateway_refused_total", "Requests refused, by reason"),
     relaysEnded: metrics.counter("parley_gateway_relays_ended_total", "WebSockets ended, by who or what ended them"),
