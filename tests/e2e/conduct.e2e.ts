@@ -197,7 +197,7 @@ test("a bridge that is silent for a while: ICE is restarted within the session, 
     const text = await (await fetch(`http://127.0.0.1:${box.ready.ports.focusHttp}/metrics`)).text();
     const value = (name: RegExp): number => Number(name.exec(text)?.[1] ?? 0);
     return {
-      restarted: value(/^\S*participants_ice_restarts\S* (\d+)/m),
+      restarted: value(/^\S*focus_ice_restarts\S* (\d+)/m),
       invited: value(/^\S*participants_restart_requested\S* (\d+)/m),
     };
   };
