@@ -1,9 +1,10 @@
 /**
- * Shell: `./scripts/check`: types, format and lint, and the rules of the project that no tool knows: which way imports point, what a core may reach for,
+ * Shell: `./scripts/check`: types, format and lint, and the rules of the project that no tool knows: which way imports point, that none goes round in a circle, what a core may reach for,
  * contrast of the design tokens, tests beside what they hold. Prints every fault; fails if there is one.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
+import { circleFaults } from "./checks/circles.ts";
 import { contrastFaults } from "./checks/contrast.ts";
 import { coreFaults } from "./checks/cores.ts";
 import { directionFaults } from "./checks/directions.ts";
@@ -83,6 +84,7 @@ const results: (readonly [string, readonly string[]])[] = [
     run("format and lint", "biome", "check", "--max-diagnostics=200", "--reporter=github", "."),
   ])),
   ["imports", directionFaults(sources)],
+  ["circles", circleFaults(sources)],
   ["cores", coreFaults(program)],
   ["contrast", contrastFaults(tokens.text)],
   ["portable", portableFaults(texts)],

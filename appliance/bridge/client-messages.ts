@@ -4,7 +4,7 @@
 import type { Millis } from "../time.ts";
 import { type ClientMessage, decodeClientMessage, type ReceiverVideoConstraints } from "../wire/channel-messages.ts";
 import { type ReceiverVideoConstraintsUpdate, updateSettings } from "./allocate/constraints.ts";
-import type { Conference } from "./conference.ts";
+import type { ConferenceView } from "./conference-view.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** From so many endpoints on, EndpointStats go only to those who see the sender. */
@@ -13,7 +13,7 @@ const MAX_SUBSCRIPTION = 1_000;
 
 export function handleClientMessage(
   now: Millis,
-  conference: Conference,
+  conference: ConferenceView,
   endpoint: Endpoint,
   text: string,
   over: "websocket" | "data-channel",
@@ -81,7 +81,7 @@ function readUpdate(message: ReceiverVideoConstraints): ReceiverVideoConstraints
 
 function setVideoType(
   now: Millis,
-  conference: Conference,
+  conference: ConferenceView,
   endpoint: Endpoint,
   sourceName: string,
   videoType: "camera" | "desktop" | "desktop_high_fps" | "none",
@@ -103,7 +103,7 @@ function setVideoType(
 /** `from` is always ours to write: nobody speaks in another's name. */
 function relayMessage(
   now: Millis,
-  conference: Conference,
+  conference: ConferenceView,
   endpoint: Endpoint,
   message: Extract<ClientMessage, { colibriClass: "EndpointMessage" }>,
 ): void {
@@ -132,7 +132,7 @@ function relayMessage(
 
 function relayStats(
   now: Millis,
-  conference: Conference,
+  conference: ConferenceView,
   endpoint: Endpoint,
   raw: Readonly<Record<string, unknown>>,
 ): void {
@@ -148,7 +148,7 @@ function relayStats(
 }
 
 /** Whether the receiver looks at the sender: a recent speaker, on stage, selected, or not switched off. */
-export function sees(conference: Conference, receiver: Endpoint, sender: string): boolean {
+export function sees(conference: ConferenceView, receiver: Endpoint, sender: string): boolean {
   const dominant = conference.speech.dominant;
   if (dominant !== undefined && (dominant.id === sender || dominant.previous.includes(sender))) return true;
   for (const source of conference.sources()) {

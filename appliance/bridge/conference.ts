@@ -7,6 +7,7 @@ import { type BridgeMessage, encodeChannelMessage } from "../wire/channel-messag
 import type { ColibriEndpoint, ColibriMediaSource } from "../wire/colibri2.ts";
 import { handleClientMessage } from "./client-messages.ts";
 import type { ConferenceSource } from "./conference-sources.ts";
+import type { ConferenceView } from "./conference-view.ts";
 import type { BridgeContext } from "./context.ts";
 import { Endpoint, type EndpointHome } from "./endpoint.ts";
 import type { MediaExport } from "./export.ts";
@@ -25,7 +26,7 @@ const CONNECTION_STATS_MS = 10_000;
 const REALLOCATE_MS = 5_000;
 const MAX_TABLES = 1_000;
 
-export class Conference implements EndpointHome {
+export class Conference implements EndpointHome, ConferenceView {
   /** Local hex id, part of the channel's URL; not the meeting id. */
   readonly id: string;
   readonly number: number;

@@ -8,8 +8,8 @@
 import type { Deadline } from "../deadlines.ts";
 import { later, type Millis } from "../time.ts";
 import { assumedLayers } from "./allocate/allocate.ts";
-import type { Conference } from "./conference.ts";
 import type { ConferenceSource } from "./conference-sources.ts";
+import type { ConferenceView, ExportPeer } from "./conference-view.ts";
 import type { BridgeContext, ChannelId } from "./context.ts";
 import type { ExportRequest } from "./export-request.ts";
 import type { EndpointIndex, PayloadTypeEntry, SourceIndex, SrtpMaster, VideoTarget } from "./media-commands.ts";
@@ -51,13 +51,13 @@ const OPUS_ENTRY: PayloadTypeEntry = {
   transportCc: false,
 };
 
-export class MediaExport {
+export class MediaExport implements ExportPeer {
   readonly id: string;
   readonly index: EndpointIndex;
   /** The WebSocket to the recorder. */
   readonly channel: ChannelId;
   readonly #context: BridgeContext;
-  readonly #conference: Conference;
+  readonly #conference: ConferenceView;
   readonly #memory: PacketMemory;
   readonly #master: SrtpMaster;
   readonly #audio: boolean;
@@ -78,7 +78,7 @@ export class MediaExport {
   readonly #report = new SenderReport();
   #closed = false;
 
-  constructor(context: BridgeContext, conference: Conference, request: ExportRequest, index: EndpointIndex) {
+  constructor(context: BridgeContext, conference: ConferenceView, request: ExportRequest, index: EndpointIndex) {
     this.id = request.id;
     this.index = index;
     this.channel = context.newChannel();

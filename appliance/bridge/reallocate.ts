@@ -13,8 +13,8 @@ import {
   prioritize,
   smallestLastN,
 } from "./allocate/prioritize.ts";
-import type { Conference } from "./conference.ts";
 import type { ConferenceSource } from "./conference-sources.ts";
+import type { ConferenceView } from "./conference-view.ts";
 import { type Endpoint, SSRC_LIMIT } from "./endpoint.ts";
 import type { VideoTarget } from "./media-commands.ts";
 import { limited } from "./quality.ts";
@@ -26,7 +26,7 @@ interface Candidate extends PrioritizedSource {
   readonly layers: readonly Layer[];
 }
 
-export function reallocate(now: Millis, conference: Conference, receivers: readonly Endpoint[]): void {
+export function reallocate(now: Millis, conference: ConferenceView, receivers: readonly Endpoint[]): void {
   const named = new Map<string, ConferenceSource>();
   for (const source of conference.sources())
     if (source.kind === "video" && !named.has(source.name)) named.set(source.name, source);
@@ -125,7 +125,7 @@ function mappedVideo(source: ConferenceSource | undefined, slot: Slot, receiver:
 }
 
 /** All video slots in use, for a channel that opens. */
-export function videoSourcesMap(conference: Conference, receiver: Endpoint): BridgeMessage | undefined {
+export function videoSourcesMap(conference: ConferenceView, receiver: Endpoint): BridgeMessage | undefined {
   const slots = [...(receiver.videoSlots?.entries() ?? [])];
   if (slots.length === 0) return undefined;
   const byName = new Map([...conference.sources()].map((source) => [source.name, source]));
@@ -138,7 +138,7 @@ export function videoSourcesMap(conference: Conference, receiver: Endpoint): Bri
 /** Gives a microphone a slot at one receiver, the least recently given away if there is none left. */
 export function mapAudioSource(
   now: Millis,
-  conference: Conference,
+  conference: ConferenceView,
   receiver: Endpoint,
   source: ConferenceSource,
 ): void {
@@ -207,7 +207,7 @@ function tellForwarded(now: Millis, receiver: Endpoint): void {
 }
 
 /** The largest height that anybody wants of each source, to its sender or to the relay that it comes from. */
-function tellSenders(now: Millis, conference: Conference, video: readonly ConferenceSource[]): void {
+function tellSenders(now: Millis, conference: ConferenceView, video: readonly ConferenceSource[]): void {
   const heights = new Map<string, number>();
   for (const receiver of conference.endpoints.values())
     for (const [name, constraints] of receiver.effective) {

@@ -10,8 +10,8 @@ import { assumedLayers } from "./allocate/allocate.ts";
 import { largerHeight } from "./allocate/constraints.ts";
 import { Channel } from "./channel.ts";
 import { sees } from "./client-messages.ts";
-import type { Conference } from "./conference.ts";
 import { type ConferenceSource, SenderSources } from "./conference-sources.ts";
+import type { ConferenceView, RelayPeer } from "./conference-view.ts";
 import type { BridgeContext, ChannelId, SctpRole } from "./context.ts";
 import { Link, type LinkOwner, type OwnPort } from "./link.ts";
 import type { EndpointIndex, MediaSource, VideoTarget } from "./media-commands.ts";
@@ -24,7 +24,7 @@ const STATS_FILTER_THRESHOLD = 20;
 /** Spatial and temporal part of a layer index: whatever there is. */
 const ALL_LAYERS = 0x3f;
 
-export class Relay implements LinkOwner {
+export class Relay implements LinkOwner, RelayPeer {
   readonly id: string;
   readonly index: EndpointIndex;
   readonly link: Link;
@@ -36,7 +36,7 @@ export class Relay implements LinkOwner {
   /** Endpoints beyond the relay, by id. */
   readonly endpoints = new Map<string, SenderSources>();
   readonly #context: BridgeContext;
-  readonly #conference: Conference;
+  readonly #conference: ConferenceView;
   readonly #createdAt: Millis;
   readonly #initiator: boolean;
   /** What receivers over there want of our sources: maxHeight, −1 = no limit. */
@@ -52,7 +52,7 @@ export class Relay implements LinkOwner {
 
   constructor(
     context: BridgeContext,
-    conference: Conference,
+    conference: ConferenceView,
     request: ColibriRelay,
     index: EndpointIndex,
     now: Millis,
@@ -315,7 +315,7 @@ export class Relay implements LinkOwner {
 }
 
 /** The larger of what the relays want of one source. */
-export const relaysWant = (relays: Iterable<Relay>, source: string): number => {
+export const relaysWant = (relays: Iterable<RelayPeer>, source: string): number => {
   let height = 0;
   for (const relay of relays) height = largerHeight(height, relay.wantedHeight(source));
   return height;

@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are code under test
 import { describe, expect, test } from "bun:test";
+import { circleFaults } from "./circles.ts";
 import { contrast, contrastFaults, parseTokens } from "./contrast.ts";
 import { coreFaults } from "./cores.ts";
 import { directionFaults } from "./directions.ts";
@@ -129,6 +130,34 @@ describe("directions", () => {
   ];
   for (const [path, text, count] of rows)
     test(`${path}: ${text}`, () => expect(directionFaults([file(path, text)]).length).toBe(count));
+});
+
+describe("circles of imports", () => {
+  /** `a: b, type c` → a file a.ts that imports b.ts, and types of c.ts. */
+  const graph = (...lines: readonly string[]) =>
+    lines.map((line) => {
+      const [name = "", imports = ""] = line.split(": ");
+      const text = imports
+        .split(", ")
+        .filter((each) => each !== "")
+        .map(
+          (each) => `import ${each.startsWith("type ") ? "type " : ""}{ x } from "./${each.replace("type ", "")}.ts";`,
+        );
+      return file(`appliance/${name}.ts`, text.join("\n"));
+    });
+  const rows: readonly (readonly [string, readonly string[], number])[] = [
+    ["none", ["a: b", "b: c", "c"], 0],
+    ["two ways to one file", ["a: b, c", "b: d", "c: d", "d"], 0],
+    ["two files", ["a: b", "b: a"], 1],
+    ["three files", ["a: b", "b: c", "c: a"], 1],
+    ["two files, one by type", ["a: b", "b: type a"], 0],
+    ["three files, one by type", ["a: b", "b: c", "c: type a"], 1],
+    ["files that all know the types of one that uses them", ["a: b, c", "b: type a", "c: type a"], 1],
+    ["two circles", ["a: b", "b: a", "c: d", "d: c", "e: a"], 2],
+  ];
+  for (const [what, lines, count] of rows) test(what, () => expect(circleFaults(graph(...lines))).toHaveLength(count));
+  test("names the files", () =>
+    expect(circleFaults(graph("b: a", "a: b"))).toEqual(["appliance/a.ts appliance/b.ts: a circle of imports"]));
 });
 
 describe("contrast", () => {

@@ -4,7 +4,8 @@ import type { Occupant } from "../session/room.ts";
 import type { SessionEvent } from "../session/session-events.ts";
 import { epochMillis } from "../session/time.ts";
 import { faultText } from "./fault-text.ts";
-import { DEFAULT_PREFERENCES, type Effect, initialState, type MeetingState, type UserAction, update } from "./state.ts";
+import { DEFAULT_PREFERENCES, type Effect, initialState, type MeetingState, type UserAction } from "./state.ts";
+import { update } from "./update.ts";
 
 const self: Occupant = {
   endpoint: "me",

@@ -5,8 +5,9 @@
 import { render } from "preact";
 import { epochMillis } from "../session/time.ts";
 import { App } from "./components/app.tsx";
-import { DEFAULT_PREFERENCES, type Dialog, initialState, type MeetingState, type Person, update } from "./state.ts";
+import { DEFAULT_PREFERENCES, type Dialog, initialState, type MeetingState, type Person } from "./state.ts";
 import { Store } from "./store.ts";
+import { update } from "./update.ts";
 
 const NAMES = [
   "Amira Nasser",

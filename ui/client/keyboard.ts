@@ -1,7 +1,7 @@
 /**
  * Shell: keys of the meeting page to actions; holding Space talks (W36 to W41).
  */
-import { toggleFullScreen } from "./components/meeting.tsx";
+import { toggleFullScreen } from "./components/full-screen.ts";
 import { commandOf, type Focus, type Key, type Shortcut, shortcutOf } from "./shortcuts.ts";
 import { allTiles } from "./stage.ts";
 import type { Store } from "./store.ts";

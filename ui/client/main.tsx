@@ -17,8 +17,9 @@ import { LinkWatch } from "./link-watch.ts";
 import { LocalMedia } from "./media.ts";
 import { loadPreferences, machineId } from "./preferences.ts";
 import { Seen } from "./seen.ts";
-import { initialState, type MeetingEvent, update } from "./state.ts";
+import { initialState, type MeetingEvent } from "./state.ts";
 import { Store } from "./store.ts";
+import { update } from "./update.ts";
 
 const settings = readSettings((globalThis as { config?: unknown }).config, location);
 const preferences = loadPreferences(settings.displayName);

@@ -11,9 +11,9 @@ import {
   type MeetingEvent,
   type MeetingState,
   type UserAction,
-  update,
 } from "./state.ts";
 import { muteAllMakesSense } from "./state-actions.ts";
+import { update } from "./update.ts";
 
 const START = initialState({
   room: { id: "r", title: "R", subject: "", appName: "" },

@@ -7,11 +7,7 @@ import type { BreakoutRoom, ModeratedMedia, Poll } from "../session/components.t
 import type { Components } from "../session/conference-request.ts";
 import type { Role } from "../session/room.ts";
 import type { JoinFault, MediaState, SessionEvent, ShownSource } from "../session/session-events.ts";
-import type { EpochMillis } from "../session/time.ts";
 import { NO_SPEECH, type Speech } from "./speech.ts";
-import { updateAction } from "./state-actions.ts";
-import { updateDevices } from "./state-devices.ts";
-import { updateSession } from "./state-session.ts";
 
 // ---------------------------------------------------------------- the state
 
@@ -345,22 +341,6 @@ export type Effect =
 
 export type Step = readonly [MeetingState, readonly Effect[]];
 
-export function update(state: MeetingState, event: MeetingEvent, now: EpochMillis): Step {
-  const [next, effects] = updateBy(state, event, now);
-  return [next, [...effects, ...toastTimer(state.toasts, next.toasts)]];
-}
-
-function updateBy(state: MeetingState, event: MeetingEvent, now: EpochMillis): Step {
-  switch (event.from) {
-    case "session":
-      return updateSession(state, event.event, now);
-    case "devices":
-      return updateDevices(state, event.event);
-    case "user":
-      return updateAction(state, event.event, now);
-  }
-}
-
 // ---------------------------------------------------------------- beginnings
 
 export const DEFAULT_PREFERENCES: Preferences = {
@@ -468,8 +448,6 @@ export const emptyMeeting = (view: View) =>
 export const none = (state: MeetingState): Step => [state, []];
 export const text = (id: MessageId, ...args: readonly (string | number)[]): Text => ({ id, args });
 
-const TOAST_MS = 5000;
-const TOAST_WITH_ACTION_MS = 10_000;
 const TOAST_QUEUE = 3;
 
 /**
@@ -482,13 +460,6 @@ export function withToast(step: Step, toast: Omit<Toast, "key">): Step {
   const kept = state.toasts.filter((each) => each.kind !== toast.kind).slice(0, TOAST_QUEUE);
   const toasts = [...kept, { ...toast, key }];
   return [{ ...state, nextKey: key + 1, toasts, announcement: toast.text }, effects];
-}
-
-/** The timer of the toast that comes to the front, if it is another one than before. */
-function toastTimer(before: readonly Toast[], after: readonly Toast[]): readonly Effect[] {
-  const shown = after[0];
-  if (shown === undefined || shown.key === before[0]?.key) return [];
-  return [{ kind: "toast-timer", key: shown.key, ms: shown.action === undefined ? TOAST_MS : TOAST_WITH_ACTION_MS }];
 }
 
 export const say = (step: Step, announcement: Text): Step => [{ ...step[0], announcement }, step[1]];

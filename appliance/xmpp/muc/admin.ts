@@ -11,7 +11,7 @@ import { type Affiliation, affiliationRank, type Role, readAffiliation, readRole
 import { isMembersOnly } from "./lock.ts";
 import type { Occupant } from "./occupants.ts";
 import type { Room } from "./room.ts";
-import type { MucService } from "./service.ts";
+import type { MucServiceView } from "./service-view.ts";
 import type { Turn } from "./turn.ts";
 
 type Change =
@@ -27,7 +27,7 @@ type Change =
 const MAX_ITEMS = 1_000;
 
 export function handleAdmin(
-  service: MucService,
+  service: MucServiceView,
   turn: Turn,
   room: Room,
   sender: Sender,
@@ -120,7 +120,7 @@ function read(room: Room, item: Element): Change | StanzaError {
 }
 
 /** XEP-0045 §5.1.1 and §5.2.1, tables of privileges. */
-function permitted(service: MucService, room: Room, sender: Sender, change: Change): StanzaError | undefined {
+function permitted(service: MucServiceView, room: Room, sender: Sender, change: Change): StanzaError | undefined {
   const own = room.affiliationOf(bareText(sender.jid), sender.admin);
   const actor = room.occupantOf(sender);
   const rank = affiliationRank(own);
@@ -168,7 +168,7 @@ function ownerless(room: Room, changes: readonly Change[]): boolean {
   return owners.size === 0;
 }
 
-function apply(service: MucService, turn: Turn, room: Room, change: Change, actor: Occupant | undefined): boolean {
+function apply(service: MucServiceView, turn: Turn, room: Room, change: Change, actor: Occupant | undefined): boolean {
   const home = service.options.affiliationHome?.(room) ?? room;
   if (change.type === "affiliation") {
     const { bare, affiliation, reason } = change;

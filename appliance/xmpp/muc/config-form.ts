@@ -11,7 +11,7 @@ import { type FormField, formElement, formIn, formText, readForm } from "./data-
 import type { FormSection } from "./feature.ts";
 import { statusElement } from "./presence.ts";
 import type { Room } from "./room.ts";
-import type { MucService } from "./service.ts";
+import type { MucServiceView } from "./service-view.ts";
 import type { Turn } from "./turn.ts";
 
 const SECTIONS: readonly (readonly [FormSection, string])[] = [
@@ -22,7 +22,7 @@ const SECTIONS: readonly (readonly [FormSection, string])[] = [
 ];
 
 export function handleOwner(
-  service: MucService,
+  service: MucServiceView,
   turn: Turn,
   room: Room,
   sender: Sender,
@@ -74,7 +74,7 @@ function destroyRoom(turn: Turn, room: Room, stanza: Element, destroy: Element) 
   turn.send(iqResult(stanza));
 }
 
-function submit(service: MucService, turn: Turn, room: Room, sender: Sender, stanza: Element, query: Element) {
+function submit(service: MucServiceView, turn: Turn, room: Room, sender: Sender, stanza: Element, query: Element) {
   const form = formIn(query);
   if (form === undefined) return service.refuse(turn, stanza, { error: { condition: "bad-request" } });
   if (attr(form, "type") === "cancel") return turn.send(iqResult(stanza));

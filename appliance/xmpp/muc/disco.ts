@@ -10,7 +10,7 @@ import { roomName } from "./description.ts";
 import { MUC_NS } from "./namespaces.ts";
 import { isPublic } from "./public.ts";
 import type { Room } from "./room.ts";
-import type { MucService } from "./service.ts";
+import type { MucServiceView } from "./service-view.ts";
 import type { Turn } from "./turn.ts";
 
 /** XEP-0045 §7.12. */
@@ -26,7 +26,7 @@ const nameOf = (room: Room): string | undefined => {
 };
 
 export function answerRoomDisco(
-  service: MucService,
+  service: MucServiceView,
   turn: Turn,
   room: Room,
   sender: Sender,
@@ -72,7 +72,13 @@ export function answerRoomDisco(
   );
 }
 
-export function answerServiceDisco(service: MucService, turn: Turn, sender: Sender, stanza: Element, query: Element) {
+export function answerServiceDisco(
+  service: MucServiceView,
+  turn: Turn,
+  sender: Sender,
+  stanza: Element,
+  query: Element,
+) {
   const node = attr(query, "node");
   if (query.getNS() === NS.discoItems) {
     const rooms =

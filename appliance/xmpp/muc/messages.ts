@@ -8,7 +8,7 @@ import { MUC_NS } from "./namespaces.ts";
 import type { Occupant } from "./occupants.ts";
 import { addressed } from "./presence.ts";
 import type { Room } from "./room.ts";
-import type { MucService } from "./service.ts";
+import type { MucServiceView } from "./service-view.ts";
 import type { Turn } from "./turn.ts";
 
 const OUTSIDE = { condition: "not-acceptable", text: "You are not currently connected to this room" } as const;
@@ -43,7 +43,7 @@ function reflected(room: Room, from: Occupant, stanza: XmlElement, added: readon
 }
 
 export function groupchat(
-  service: MucService,
+  service: MucServiceView,
   turn: Turn,
   room: Room,
   occupant: Occupant | undefined,
@@ -63,7 +63,7 @@ export function groupchat(
 }
 
 export function privateMessage(
-  service: MucService,
+  service: MucServiceView,
   turn: Turn,
   room: Room,
   from: Occupant | undefined,
@@ -88,7 +88,7 @@ export function privateMessage(
 }
 
 /** Neither groupchat nor private: invitations, declined ones, requests for voice. */
-export function roomMessage(service: MucService, turn: Turn, room: Room, sender: Sender, stanza: XmlElement) {
+export function roomMessage(service: MucServiceView, turn: Turn, room: Room, sender: Sender, stanza: XmlElement) {
   for (const feature of service.features) {
     const verdict = feature.roomMessage?.(turn, room, sender, stanza);
     if (verdict === "taken") return;

@@ -7,11 +7,11 @@ import { iqResult } from "../../wire/stanza.ts";
 import { attr, child, Element, type Element as XmlElement } from "../../wire/xml.ts";
 import type { Sender } from "../host.ts";
 import type { Room } from "./room.ts";
-import type { MucService } from "./service.ts";
+import type { MucServiceView } from "./service-view.ts";
 import type { Turn } from "./turn.ts";
 
 export function occupantIq(
-  service: MucService,
+  service: MucServiceView,
   turn: Turn,
   room: Room,
   sender: Sender,

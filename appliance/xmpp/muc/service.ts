@@ -4,10 +4,10 @@
  */
 import { createHmac } from "node:crypto";
 import { type Deadline, soonest } from "../../deadlines.ts";
-import type { EpochMillis, Millis } from "../../time.ts";
+import type { Millis } from "../../time.ts";
 import { bareText, type Jid, jid, jidText, parseJid } from "../../wire/jid.ts";
 import { NS } from "../../wire/namespaces.ts";
-import { errorReply, iqResult, readError, type StanzaError } from "../../wire/stanza.ts";
+import { errorReply, iqResult, readError } from "../../wire/stanza.ts";
 import { attr, child, childText, type Element } from "../../wire/xml.ts";
 import type { AdvertisedIdentity, Host, HostAction, HttpAnswer, HttpPage, Sender } from "../host.ts";
 import { handleAdmin } from "./admin.ts";
@@ -21,48 +21,8 @@ import type { Occupant } from "./occupants.ts";
 import { payloadOf } from "./presence.ts";
 import { refusalStanza } from "./refusal.ts";
 import { Room, type RoomSurroundings } from "./room.ts";
+import type { MucServiceOptions, MucServiceView } from "./service-view.ts";
 import { Turn } from "./turn.ts";
-
-export interface MucLimits {
-  readonly rooms: number;
-  readonly occupantsPerRoom: number;
-  readonly roomsPerUser: number;
-}
-
-export interface MucServiceOptions {
-  readonly domain: string;
-  /** Shown in disco#info. */
-  readonly name: string;
-  readonly features: readonly RoomFeature[];
-  readonly limits: MucLimits;
-  /** Keyed into occupant ids (XEP-0421); secret, any length. */
-  readonly occupantIdKey: string;
-  readonly toEpoch: (now: Millis) => EpochMillis;
-  /** Fresh ids, unguessable (UUIDs). */
-  readonly newId: () => string;
-  /** Undefined: this sender may make a room of that name. */
-  readonly mayCreate: (sender: Sender, local: string) => Refusal | undefined;
-  /** Undefined: this sender may talk to the service at all. */
-  readonly mayEnter?: (sender: Sender) => StanzaError | undefined;
-  /** Nick changes inside a room; refused with not-allowed where false (signaling.md 3.1). */
-  readonly nickChanges: boolean;
-  /** Rooms here follow other rooms' affiliations. */
-  readonly affiliationElsewhere?: (room: Room, bare: string) => Affiliation | undefined;
-  /** Where affiliations of such a room are changed. */
-  readonly affiliationHome?: (room: Room) => Room | undefined;
-  /** Kicking somebody also takes his affiliation (signaling.md 3.8). */
-  readonly kickResetsAffiliation: boolean;
-  /** Room information for occupants only (signaling.md 3.6). */
-  readonly hidesRooms: boolean;
-  readonly listed: boolean;
-  readonly advertised?: readonly AdvertisedIdentity[];
-  /** Answers to disco#info with a node, by node. */
-  readonly discoNode?: (node: string, sender: Sender) => readonly string[] | undefined;
-  /** Pages on the server's HTTP port about these rooms. */
-  readonly httpGet?: (service: MucService, path: string, query: ReadonlyMap<string, string>) => HttpPage | undefined;
-  /** A message to the service's bare domain; an error refuses it. */
-  readonly serviceMessage?: (turn: Turn, message: Element, sender: Sender) => StanzaError | undefined;
-}
 
 const NICK_LIMIT = 1023;
 /** What a failed delivery reports when the addressee is gone (XEP-0045 §18.1.1 and RFC 6120 §8.3.3). */
@@ -74,7 +34,7 @@ const GONE: ReadonlySet<string> = new Set([
   "remote-server-timeout",
 ]);
 
-export class MucService implements Host, RoomSurroundings {
+export class MucService implements Host, RoomSurroundings, MucServiceView {
   readonly domain: string;
   readonly listed: boolean;
   readonly advertised: readonly AdvertisedIdentity[];

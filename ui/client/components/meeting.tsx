@@ -4,6 +4,7 @@ import { Bar } from "./bar.tsx";
 import { Chat } from "./chat.tsx";
 import { Elapsed } from "./clock.tsx";
 import { useStore } from "./context.ts";
+import { toggleFullScreen } from "./full-screen.ts";
 import { Icon, Mark } from "./icon.tsx";
 import { People } from "./people.tsx";
 import { Polls } from "./polls.tsx";
@@ -124,11 +125,6 @@ function Header() {
     </header>
   );
 }
-
-export const toggleFullScreen = (): void => {
-  if (document.fullscreenElement === null) void document.documentElement.requestFullscreen?.().catch(() => undefined);
-  else void document.exitFullscreen().catch(() => undefined);
-};
 
 function FullScreen() {
   const store = useStore();
