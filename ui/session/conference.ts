@@ -2,40 +2,20 @@
  * Shell: a visit to a meeting, from the first stanza to the last: the stream, the request to the focus, the room, its lobby, the media. What
  * happens comes out as SessionEvents; what people do goes in through the methods.
  */
-import { isJingleFault, type Jingle, jingleChild, jingleElement, readJingle } from "../../appliance/wire/jingle.ts";
+import { type Jingle, jingleElement } from "../../appliance/wire/jingle.ts";
 import { NS } from "../../appliance/wire/namespaces.ts";
-import { errorReply, iqResult } from "../../appliance/wire/stanza.ts";
-import { attr, child, type Element, is, text, xml } from "../../appliance/wire/xml.ts";
-import {
-  readBreakout,
-  readLobbyNews,
-  readMetadata,
-  readModeration,
-  readPolls,
-  readSpeakerStats,
-  speakerMessage,
-} from "./components.ts";
+import { attr, child, type Element, text, xml } from "../../appliance/wire/xml.ts";
+import { featuresHash, receivableCodecs } from "./abilities.ts";
+import { componentNews } from "./component-news.ts";
+import { speakerMessage } from "./components.ts";
 import { ConferenceMedia } from "./conference-media.ts";
-import {
-  type Components,
-  type ConferenceAnswer,
-  conferenceElement,
-  conferenceJson,
-  readComponents,
-  readConference,
-  readConferenceJson,
-  readIceServers,
-  readRequestError,
-  saysFull,
-} from "./conference-request.ts";
+import { type Components, readComponents, readIceServers } from "./conference-request.ts";
 import { type ConnectionEvent, XmppConnection } from "./connection.ts";
+import { FocusRequest } from "./focus-request.ts";
+import { IncomingRequests } from "./incoming-requests.ts";
 import { Lobby } from "./lobby.ts";
 import {
-  CAPS_NODE,
-  capsText,
-  discoQuery,
   endpointId,
-  featuresOver,
   joinPresence,
   leavePresence,
   type OwnPresence,
@@ -43,7 +23,6 @@ import {
   updatePresence,
 } from "./own-presence.ts";
 import { sourceNames } from "./own-sources.ts";
-import { declinePeer } from "./peer-to-peer.ts";
 import { Room, type RoomEvent, readJson, type SourceInfo } from "./room.ts";
 import { RoomRequests } from "./room-requests.ts";
 import { readRoomInfo } from "./room-settings.ts";
@@ -72,6 +51,7 @@ export class Conference {
   readonly #connection: XmppConnection;
   readonly #media: ConferenceMedia;
   readonly #lobby: Lobby;
+  readonly #focus: FocusRequest;
   readonly requests: RoomRequests;
   #options: JoinOptions = { name: "", password: undefined, companion: false, machine: "" };
   #own: OwnState = { microphoneMuted: true, cameraMuted: true, sharing: false };
@@ -80,7 +60,6 @@ export class Conference {
   #roomJid: string;
   #endpoint = "";
   #focusUser: string | undefined;
-  #sessionId: string | undefined;
   #components: Components = {};
   /** base64 SHA-1 of our features, by transport. */
   readonly #capsVers = new Map<string, string>();
@@ -97,7 +76,7 @@ export class Conference {
     this.#connection = new XmppConnection(
       settings,
       (event) => this.#connectionEvent(event),
-      (request) => this.#answer(request),
+      (request) => incoming.answer(request),
     );
     this.#media = new ConferenceMedia({
       settings,
@@ -106,6 +85,23 @@ export class Conference {
       rejoin: () => void this.#enter(),
       reachable: () => this.#connection.established,
       socketless: () => this.#connection.transport === "bosh",
+    });
+    const incoming = new IncomingRequests({
+      media: this.#media,
+      emit,
+      request: (to, payload) => void this.#connection.request("set", to, payload),
+      transport: () => this.#connection.transport,
+      capsVer: () => this.#capsVer,
+      focusAddress: () => this.#room?.focusAddress,
+      endpoint: () => this.#endpoint,
+      ownAddress: () => this.#connection.jid,
+    });
+    this.#focus = new FocusRequest({
+      settings,
+      connection: this.#connection,
+      fault: (fault) => emit({ kind: "fault", fault }),
+      fetch: (url, init) => fetch(url, init),
+      page: () => location.href,
     });
     this.#lobby = new Lobby({
       connection: this.#connection,
@@ -146,8 +142,7 @@ export class Conference {
     this.#own = own;
     this.#left = false;
     this.#codecs = receivableCodecs();
-    for (const transport of ["websocket", "bosh"])
-      this.#capsVers.set(transport, await sha1(capsText(featuresOver(transport))));
+    for (const transport of ["websocket", "bosh"]) this.#capsVers.set(transport, await featuresHash(transport));
     this.#connection.connect();
   }
 
@@ -224,12 +219,11 @@ export class Conference {
       this.#connection.send(leavePresence(`${before.address}/${before.self}`));
     }
     for (let wait = 1; current(); wait = Math.min(wait * 2, 16)) {
-      const answer = await this.#askFocus();
+      const answer = await this.#focus.ask(this.#roomJid, this.#options.machine);
       if (!current()) return;
       if (answer === "stop") return;
       if (answer !== "full" && answer?.ready === true) {
         this.#focusUser = answer.focusUser ?? this.#settings.focusUser;
-        this.#sessionId = answer.sessionId ?? this.#sessionId;
         break;
       }
       this.#emit({ kind: "waiting-for-focus", full: answer === "full" });
@@ -253,63 +247,13 @@ export class Conference {
   async #recallFocus(room: Room): Promise<void> {
     const missing = (): boolean => this.#room === room && room.joined && !room.focusThere && !this.#left;
     for (let wait = 1; missing() && this.#connection.established; wait = Math.min(wait * 2, 16)) {
-      const answer = await this.#askFocus();
+      const answer = await this.#focus.ask(this.#roomJid, this.#options.machine);
       if (answer === "stop" || (answer !== "full" && answer?.ready === true)) return;
       await delay(wait * 1000);
     }
   }
 
   #tries = DEFAULT_ROOM_TRIES;
-
-  async #askFocus(): Promise<ConferenceAnswer | undefined | "full" | "stop"> {
-    const request = { room: this.#roomJid, machine: this.#options.machine, sessionId: this.#sessionId };
-    const { conferenceRequestUrl, room } = this.#settings;
-    if (conferenceRequestUrl !== undefined) {
-      try {
-        const url = new URL(conferenceRequestUrl, location.href);
-        if (room !== undefined) url.searchParams.set("room", room);
-        const response = await fetch(url, {
-          method: "POST",
-          headers: { "Content-Type": "application/json" },
-          body: conferenceJson(request, this.#settings),
-        });
-        if (response.status === 403) {
-          this.#emit({ kind: "fault", fault: { kind: "login-required" } });
-          return "stop";
-        }
-        const body = await response.text();
-        return response.ok ? readConferenceJson(body) : saysFull(body) ? "full" : undefined;
-      } catch (error) {
-        console.warn("conference request", error);
-        return undefined;
-      }
-    }
-    const answer = await this.#connection.request(
-      "set",
-      this.#settings.focus,
-      conferenceElement(request, this.#settings),
-      15_000,
-    );
-    if (answer.kind === "result") return readConference(answer.stanza);
-    if (answer.kind === "timeout") return undefined;
-    const refusal = readRequestError(answer.error);
-    if (refusal.kind === "session-invalid") {
-      this.#sessionId = undefined;
-      return undefined;
-    }
-    if (refusal.kind === "full") return "full";
-    if (refusal.kind === "unavailable") {
-      // The focus may be starting: asked again; the page says what is waited for.
-      console.warn("focus", refusal.text);
-      return undefined;
-    }
-    this.#emit({
-      kind: "fault",
-      fault:
-        refusal.kind === "login-required" ? { kind: "login-required" } : { kind: "reservation", text: refusal.text },
-    });
-    return "stop";
-  }
 
   #presence(): OwnPresence {
     const names = sourceNames(this.#endpoint);
@@ -492,36 +436,9 @@ export class Conference {
   }
 
   #json(payload: Readonly<Record<string, unknown>>, from: string): void {
-    const metadata = readMetadata(payload);
-    if (metadata !== undefined) {
-      this.#emit({ kind: "metadata", metadata });
-      if (this.#room?.joined !== true && (metadata.startMuted.audio || metadata.startMuted.video))
-        this.#emit({ kind: "start-muted", ...metadata.startMuted });
-      return;
-    }
-    const moderation = readModeration(payload);
-    if (moderation !== undefined) {
-      this.#emit({ kind: "moderation", news: moderation });
-      return;
-    }
-    const lobby = readLobbyNews(payload);
-    if (lobby !== undefined) {
-      this.#emit({ kind: "lobby", news: lobby, from });
-      return;
-    }
-    const polls = readPolls(payload);
-    if (polls !== undefined) {
-      this.#emit({ kind: "polls", news: polls });
-      return;
-    }
-    const spoken = readSpeakerStats(payload);
-    if (spoken !== undefined) {
-      this.#emit({ kind: "spoken", times: spoken });
-      return;
-    }
-    const breakout = readBreakout(payload);
-    if (breakout?.kind === "rooms") this.#emit({ kind: "breakout", rooms: breakout.rooms });
-    if (breakout?.kind === "move") this.moveTo(breakout.roomJid);
+    const news = componentNews(payload, from, this.#room?.joined === true);
+    for (const event of news?.events ?? []) this.#emit(event);
+    if (news?.moveTo !== undefined) this.moveTo(news.moveTo);
   }
 
   /** To a breakout room or back. */
@@ -555,61 +472,6 @@ export class Conference {
     return this.#connection.request("set", room.focusAddress, jingleElement(jingle));
   }
 
-  /** IQs of others to us. */
-  #answer(request: Element): Element | undefined {
-    const query = child(request, "query", NS.discoInfo);
-    if (query !== undefined && attr(request, "type") === "get") {
-      const node = attr(query, "node");
-      if (node === undefined || node === `${CAPS_NODE}#${this.#capsVer}`)
-        return iqResult(request, discoQuery(node, featuresOver(this.#connection.transport)));
-      return errorReply(request, { condition: "item-not-found" });
-    }
-    if (child(request, "ping", NS.ping) !== undefined) return iqResult(request);
-    const element = jingleChild(request);
-    if (element !== undefined) return this.#jingle(request, element);
-    for (const each of request.getChildElements())
-      if (is(each, "mute") && attr(request, "from") === this.#room?.focusAddress) return this.#muted(request, each);
-    return undefined;
-  }
-
-  #muted(request: Element, mute: Element): Element {
-    const media = (
-      { [NS.jitmeetAudio]: "audio", [NS.jitmeetVideo]: "video", "http://jitsi.org/jitmeet/desktop": "desktop" } as const
-    )[mute.getNS() ?? ""];
-    const actor = attr(mute, "actor");
-    if (media !== undefined && text(mute) === "true")
-      this.#emit({ kind: "muted-by", media, actor: actor?.slice(actor.indexOf("/") + 1) });
-    return iqResult(request);
-  }
-
-  #jingle(request: Element, element: Element): Element {
-    const jingle = readJingle(element);
-    const room = this.#room;
-    if (isJingleFault(jingle)) return errorReply(request, { condition: "bad-request", text: jingle.text });
-    const from = attr(request, "from");
-    if (room === undefined || from === undefined) return errorReply(request, { condition: "service-unavailable" });
-    if (from !== room.focusAddress) {
-      const { reply, after } = declinePeer(request, jingle);
-      if (after !== undefined) queueMicrotask(() => void this.#connection.request("set", from, after));
-      return reply;
-    }
-    if (jingle.action === "session-initiate") {
-      if (this.#media.session?.sid === jingle.sid) return errorReply(request, { condition: "service-unavailable" });
-      const own = attr(request, "to") ?? this.#connection.jid;
-      queueMicrotask(() => {
-        if (jingle.startMuted !== undefined && (jingle.startMuted.audio || jingle.startMuted.video))
-          this.#emit({ kind: "start-muted", ...jingle.startMuted });
-        this.#media.accept(jingle, { endpoint: this.#endpoint, focusAddress: room.focusAddress, ownAddress: own });
-      });
-      return iqResult(request);
-    }
-    if (this.#media.handle(jingle)) return iqResult(request);
-    return errorReply(request, {
-      condition: "item-not-found",
-      extra: [xml("unknown-session", { xmlns: NS.jingleErrors })],
-    });
-  }
-
   /** The page goes away: says so in a way that survives it. */
   unload(): void {
     const room = this.#room;
@@ -636,16 +498,3 @@ export class Conference {
 }
 
 const delay = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
-
-async function sha1(source: string): Promise<string> {
-  // On plain http the browser hides its hashes: then our features are asked for instead of being known by their hash.
-  if (crypto.subtle === undefined) return "unhashed";
-  const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(source));
-  return btoa(String.fromCharCode(...new Uint8Array(digest)));
-}
-
-/** What this browser can show, in the names that clients exchange. */
-function receivableCodecs(): readonly string[] {
-  const types = RTCRtpReceiver.getCapabilities("video")?.codecs.map((each) => each.mimeType.toLowerCase()) ?? [];
-  return ["av1", "vp9", "vp8", "h264"].filter((name) => types.includes(`video/${name}`));
-}
