@@ -22,6 +22,8 @@ export interface ConferenceBridgesEvents {
 
 /** Failures of sessions that are nobody's fault, before the bridge is blamed: else a session would be made again and again. */
 const MAX_FAILURES = 3;
+/** The end of an earlier conference takes an original a moment, in which it refuses ours once more. */
+const MAX_TAKEN = 3;
 const FAILURE_WINDOW_MS = 60_000;
 /** Between bridges everything passes that anybody may be offered. */
 const ALL_FEATURES: ReadonlySet<string> = new Set(Object.values(FEATURE));
@@ -37,6 +39,8 @@ export class ConferenceBridges {
   readonly #rtcstats: boolean;
   readonly #sessions = new Map<Bridge, BridgeSession>();
   readonly #relays: RelayMesh;
+  /** How often a bridge has had a conference of our id that was not ours. */
+  readonly #taken = new Map<Bridge, number>();
   #failures: readonly Millis[] = [];
   #count: number | undefined;
   #unavailable = false;
@@ -128,9 +132,14 @@ export class ConferenceBridges {
           else this.#close(now, failed);
         },
         meetingTaken: (now, taken) => {
-          // An earlier focus's conference of this room is still there: ours gets a name of its own.
+          const times = (this.#taken.get(taken.bridge) ?? 0) + 1;
+          this.#taken.set(taken.bridge, times);
+          // An earlier focus's conference of this room was still there and has been told to end: ours takes its place, under the id that the room and the other bridges have.
+          if (times <= MAX_TAKEN) return this.#close(now, taken);
+          // Somebody makes it again and again, another focus perhaps: all of ours goes under a name of its own.
           this.meetingId = this.#context.random.uuid();
-          this.#close(now, taken);
+          this.#taken.clear();
+          for (const session of [...this.#sessions.values()]) this.#close(now, session);
         },
         endpointLost: (now, _, endpointId) => this.#events.endpointLost(now, endpointId),
       },

@@ -292,15 +292,36 @@ describe("bridges come and go", () => {
     expect(slow.meetings.size).toBe(0);
   });
 
-  test("an earlier focus's conference under the same meeting id is ended and ours gets another id", () => {
+  test("an earlier focus's conference under the same meeting id is ended, and ours takes its place under it", () => {
     const world = new SimulatedWorld().start();
     const bridge = world.bridges.get("jvb1");
     bridge?.meetings.set(`meeting-of-${ROOM}`, new Set(["ghost", "aaaaaaaa"]));
     const ana = world.join(ROOM, "aaaaaaaa");
     const ben = world.join(ROOM, "bbbbbbbb");
     expect(ana.remote.size + ben.remote.size).toBe(2);
-    expect([...(bridge?.meetings.keys() ?? [])]).not.toContain(`meeting-of-${ROOM}`);
-    expect(bridge?.meetings.size).toBe(1);
+    expect([...(bridge?.meetings.entries() ?? [])].map(([id, endpoints]) => [id, [...endpoints].sort()])).toEqual([
+      [`meeting-of-${ROOM}`, ["aaaaaaaa", "bbbbbbbb"]],
+    ]);
+  });
+
+  test("a bridge that has a stranger's conference of that id again and again: ours goes under another one", () => {
+    const world = new SimulatedWorld().start(["jvb1"]);
+    const bridge = world.bridges.get("jvb1");
+    if (bridge === undefined) throw new Error("no bridge");
+    let refused = 0;
+    bridge.behaviour = (modify) => {
+      if (!modify.create || modify.meetingId !== `meeting-of-${ROOM}`) return undefined;
+      refused++;
+      bridge.meetings.set(modify.meetingId, new Set(["stranger"]));
+      return undefined;
+    };
+    const people = ["aaaaaaaa", "bbbbbbbb", "cccccccc"].map((nick) => world.join(ROOM, nick));
+    expect(people.map((each) => each.remote.size)).toEqual([2, 2, 2]);
+    const [conference] = world.focus.conferences.values();
+    const id = conference?.bridges.meetingId ?? "";
+    expect(id).not.toBe(`meeting-of-${ROOM}`);
+    expect([...(bridge.meetings.get(id) ?? [])].sort()).toEqual(["aaaaaaaa", "bbbbbbbb", "cccccccc"]);
+    expect(refused).toBe(4);
   });
 
   test("an endpoint that the bridge lost gets a new session, the others keep theirs", () => {

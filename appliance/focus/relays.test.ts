@@ -39,6 +39,21 @@ function complete(world: SimulatedWorld): void {
   }
 }
 
+test("a bridge that still has an earlier focus's conference: both have the room's meeting id afterwards, and are linked", () => {
+  const world = new SimulatedWorld(testConfig({ options: { bridgeStrategy: "split" } }));
+  world.start([]);
+  for (const each of ["1", "2"]) world.addBridge(`jvb${each}`, { relay_id: `r${each}` });
+  bridge(world, "jvb2").meetings.set(`meeting-of-${ROOM}`, new Set(["ghost"]));
+  const clients = Array.from({ length: 4 }, (_, i) => world.join(ROOM, `n${i}`));
+  expect(clients.map((each) => each.remote.size)).toEqual([3, 3, 3, 3]);
+  for (const each of world.bridges.values()) {
+    expect([...each.meetings.keys()]).toEqual([`meeting-of-${ROOM}`]);
+    expect(local(each)).toHaveLength(2);
+    expect(local(each)).not.toContain("ghost");
+  }
+  complete(world);
+});
+
 test("two bridges are linked: roles, transports exchanged, everybody known on both", () => {
   const { world, clients } = meeting(2, 4);
   const [one, two] = [bridge(world, "jvb1"), bridge(world, "jvb2")];
