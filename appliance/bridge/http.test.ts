@@ -3,6 +3,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { useRealTime } from "../../tests/real-time.ts";
+import { type RecordedExchange, recordedExchanges } from "../../tests/recorded-http.ts";
 import { type BridgeHttp, startBridgeHttp } from "./http.ts";
 import { TestBridge } from "./test-bridge.ts";
 
@@ -18,41 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => http.stop());
 
-interface Exchange {
-  readonly method: string;
-  readonly path: string;
-  /** Request headers. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly type: string;
-  readonly request: string;
-  readonly status: number;
-  readonly response: string;
-}
-
-async function recorded(file: string): Promise<Exchange[]> {
-  const text = await Bun.file(new URL(`./fixtures/${file}`, import.meta.url)).text();
-  return text
-    .trim()
-    .split(/\n(?=>>> )/)
-    .filter((part) => part.startsWith(">>> "))
-    .map((part) => {
-      const [head = "", ...rest] = part.split("\n");
-      const answer = rest.findIndex((line) => line.startsWith("<<< "));
-      const [, method = "", url = ""] = head.split(" ");
-      return {
-        method,
-        path: `${new URL(url).pathname}${new URL(url).search}`,
-        headers: JSON.parse(/ (\{.*\})$/.exec(head)?.[1] ?? "{}") as Record<string, string>,
-        type: /"content-type":"([^";]+)/.exec(rest[answer] ?? "")?.[1] ?? "",
-        request: rest.slice(0, answer).join("\n"),
-        status: Number(rest[answer]?.split(" ")[1]),
-        response: rest
-          .slice(answer + 1)
-          .join("\n")
-          .trim(),
-      };
-    });
-}
+const recorded = (file: string): RecordedExchange[] =>
+  recordedExchanges(new URL(`./fixtures/${file}`, import.meta.url));
 
 const OWN_VALUES: readonly string[] = [
   "ufrag",
@@ -79,9 +47,9 @@ function shape(value: unknown, name = ""): unknown {
 }
 
 test("http-jvb-in-call: colibri2 as JSON and its neighbours", async () => {
-  const exchanges = await recorded("http-jvb.txt");
+  const exchanges = recorded("http-jvb.txt");
   expect(exchanges.length).toBeGreaterThan(15);
-  for (const { method, path, request, status, response } of exchanges) {
+  for (const { method, path, request, status, body: response } of exchanges) {
     const answer = await fetch(base + path, {
       method,
       ...(method === "GET" ? {} : { body: request, headers: { "content-type": "application/json" } }),
@@ -130,9 +98,9 @@ test("/stats has the conferences that did not refuse it", async () => {
 });
 
 test("http-jvb-in-call: state, metrics in each format, what is not there", async () => {
-  const exchanges = await recorded("http-jvb-state.txt");
+  const exchanges = recorded("http-jvb-state.txt");
   expect(exchanges.length).toBe(7);
-  for (const { path, headers, status, type, response } of exchanges) {
+  for (const { path, headers, status, type, body: response } of exchanges) {
     const answer = await fetch(base + path, { headers });
     const body = await answer.text();
     expect({ path, status: answer.status }).toEqual({ path, status });

@@ -2,8 +2,8 @@
  * The recorded private HTTP of an original focus (protocol/transcripts/http-jicofo-in-call.txt), asked of ours in the same call of three, over real sockets.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import { useRealTime } from "../../tests/real-time.ts";
+import { type RecordedExchange, recordedExchanges } from "../../tests/recorded-http.ts";
 import type { HttpAnswer } from "./conference-request.ts";
 import { startHttp } from "./http.ts";
 import { SimulatedWorld } from "./simulated-world.ts";
@@ -12,6 +12,8 @@ useRealTime();
 
 const ROOM = "recbridge@muc.meet.test";
 const world = new SimulatedWorld();
+/** Tokens that came with conference requests. */
+const bearers: (string | undefined)[] = [];
 let http: Awaited<ReturnType<typeof startHttp>>;
 let base = "";
 
@@ -24,7 +26,8 @@ beforeAll(async () => {
     { host: "127.0.0.1", port: 0 },
     {
       focus: world.focus,
-      conferenceRequest: (request): Promise<HttpAnswer> => {
+      conferenceRequest: (request, bearer): Promise<HttpAnswer> => {
+        bearers.push(bearer);
         const token = ++tokens;
         world.input({ kind: "http-conference-request", token, request });
         const answer = world.http.get(token);
@@ -40,36 +43,7 @@ beforeAll(async () => {
 });
 afterAll(() => http.stop());
 
-interface Exchange {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly request: string;
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-}
-
-const recorded = (): Exchange[] =>
-  readFileSync(new URL("./fixtures/http-jicofo.txt", import.meta.url), "utf8")
-    .split(/\n(?=>>> )/)
-    .slice(1)
-    .map((part) => {
-      const lines = part.trim().split("\n");
-      const [, method = "", url = "", headers = "{}"] =
-        /^>>> (\S+) http:\/\/jicofo:8888(\S+) ?(.*)$/.exec(lines[0] ?? "") ?? [];
-      const answer = lines.findIndex((line) => line.startsWith("<<< "));
-      const [, status = "", said = "{}"] = /^<<< (\d+) (\{.*\}) \(/.exec(lines[answer] ?? "") ?? [];
-      return {
-        method,
-        path: url,
-        headers: headers === "" ? {} : JSON.parse(headers),
-        request: lines.slice(1, answer).join("\n"),
-        status: Number(status),
-        type: (JSON.parse(said) as Record<string, string>)["content-type"] ?? "",
-        body: lines.slice(answer + 1).join("\n"),
-      };
-    });
+const recorded = (): RecordedExchange[] => recordedExchanges(new URL("./fixtures/http-jicofo.txt", import.meta.url));
 
 /** Where ours differs on purpose. */
 const OWN: Readonly<Record<string, number>> = {
@@ -168,4 +142,17 @@ test("the conference's errors over HTTP: status by kind, text for people, the st
     expect(answer.headers.get("content-type")).toStartWith("text/plain");
     expect((await answer.text()).length).toBeGreaterThan(5);
   }
+});
+
+test("a token in the header of a conference request goes with it", async () => {
+  const post = (headers: Readonly<Record<string, string>>): Promise<Response> =>
+    fetch(`${base}/conference-request/v1`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({ room: ROOM }),
+    });
+  bearers.length = 0;
+  await post({ authorization: "Bearer t.o.k" });
+  await post({});
+  expect(bearers).toEqual(["t.o.k", undefined]);
 });

@@ -30,6 +30,17 @@ const watch = (bed: TestBed, receiver: TestPeer): void =>
     targets: [{ source: 1, layer: 0x07, ssrc: SSRC, rtxSsrc: RTX_SSRC }],
   });
 
+/** A meeting of two, of whom the second watches the first. */
+function watched(): { bed: TestBed; sender: TestPeer; receiver: TestPeer } {
+  const { bed, sender, receivers } = meeting();
+  const [receiver] = receivers as [TestPeer];
+  watch(bed, receiver);
+  return { bed, sender, receiver };
+}
+
+/** Two frames of three packets in order: number and part. */
+const TWO_FRAMES = Array.from({ length: 6 }, (_, number) => [number, number % 3]);
+
 /** Frames from `first` on, each in `parts` packets; those in `keys` are key frames. Numbers go over the wrap of 16 bits. */
 function frames(first: number, count: number, parts: number, keys: readonly number[]): SentRtp[] {
   return Array.from({ length: count }, (_, frame) =>
@@ -84,29 +95,18 @@ const shuffled = <Item>(items: readonly Item[], reach: number, random: () => num
 
 describe("a key frame that begins late", () => {
   test("starts when its first packet comes, and what came before it follows in order", () => {
-    const { bed, sender, receivers } = meeting();
-    const [receiver] = receivers as [TestPeer];
-    watch(bed, receiver);
+    const { sender, receiver } = watched();
     const [start, ...rest] = frames(1, 2, 3, [1]) as [SentRtp, ...SentRtp[]];
     sender.send(frames(0, 1, 1, [])[0] as SentRtp);
     for (const packet of rest) sender.send(packet);
     expect(receiver.got).toEqual([]);
     sender.send(start);
     expect(receiver.got.map(({ timestamp }) => timestamp)).toEqual([3000, 3000, 3000, 6000, 6000, 6000]);
-    expect(story(receiver).map(({ number, part }) => [number, part])).toEqual([
-      [0, 0],
-      [1, 1],
-      [2, 2],
-      [3, 0],
-      [4, 1],
-      [5, 2],
-    ]);
+    expect(story(receiver).map(({ number, part }) => [number, part])).toEqual(TWO_FRAMES);
   });
 
   test("even when it is the first packet of the stream, and comes as a repeat", () => {
-    const { bed, sender, receivers } = meeting();
-    const [receiver] = receivers as [TestPeer];
-    watch(bed, receiver);
+    const { sender, receiver } = watched();
     const [start, ...rest] = frames(1, 1, 4, [1]) as [SentRtp, ...SentRtp[]];
     for (const packet of rest) sender.send(packet);
     sender.send(repeated(start));
@@ -114,26 +114,15 @@ describe("a key frame that begins late", () => {
   });
 
   test("a hole behind the first packet is kept for what fills it", () => {
-    const { bed, sender, receivers } = meeting();
-    const [receiver] = receivers as [TestPeer];
-    watch(bed, receiver);
+    const { sender, receiver } = watched();
     const packets = frames(1, 2, 3, [1]);
     sender.send(frames(0, 1, 1, [])[0] as SentRtp);
     for (const index of [2, 3, 5, 0, 1, 4]) sender.send(packets[index] as SentRtp);
-    expect(story(receiver).map(({ number, part }) => [number, part])).toEqual([
-      [0, 0],
-      [1, 1],
-      [2, 2],
-      [3, 0],
-      [4, 1],
-      [5, 2],
-    ]);
+    expect(story(receiver).map(({ number, part }) => [number, part])).toEqual(TWO_FRAMES);
   });
 
   test("does not start what can no longer follow: another key frame is asked for, until one has come", () => {
-    const { bed, sender, receivers } = meeting();
-    const [receiver] = receivers as [TestPeer];
-    watch(bed, receiver);
+    const { bed, sender, receiver } = watched();
     const packets = frames(1, 100, 3, [1]);
     sender.send(frames(0, 1, 1, [])[0] as SentRtp);
     const before = keyFramesAsked(sender);
