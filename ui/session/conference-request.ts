@@ -24,11 +24,11 @@ export interface ConferenceRequest {
   readonly sessionId: string | undefined;
 }
 
+/** No `visitors-version`: this client cannot go to a visitors' node, and a focus that has some must not send it there (signaling.md 5.9). */
 const propertiesOf = (settings: ClientSettings): readonly (readonly [string, string])[] => [
   ...(settings.startAudioMuted !== undefined ? ([["startAudioMuted", String(settings.startAudioMuted)]] as const) : []),
   ...(settings.startVideoMuted !== undefined ? ([["startVideoMuted", String(settings.startVideoMuted)]] as const) : []),
   ["rtcstatsEnabled", "false"],
-  ["visitors-version", "1"],
 ];
 
 export const conferenceElement = (request: ConferenceRequest, settings: ClientSettings): Element =>

@@ -89,6 +89,7 @@ export class Conference {
     const incoming = new IncomingRequests({
       media: this.#media,
       emit,
+      afterReply: (work) => queueMicrotask(work),
       request: (to, payload) => void this.#connection.request("set", to, payload),
       transport: () => this.#connection.transport,
       capsVer: () => this.#capsVer,

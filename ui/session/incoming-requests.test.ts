@@ -26,6 +26,7 @@ function bed(focus: string | null = FOCUS) {
       handle: (each) => handled.push(each.sid) > 0 && each.sid === "known",
     },
     emit: (event) => events.push(event),
+    afterReply: (work) => queueMicrotask(work),
     request: (to, payload) => sent.push(`${attr(payload, "action")} ${attr(payload, "sid")} ${to}`),
     transport: () => "websocket",
     capsVer: () => "ver",

@@ -13,6 +13,8 @@ import type { SessionEvent } from "./session-events.ts";
 export interface IncomingLink {
   readonly media: Pick<ConferenceMedia, "session" | "accept" | "handle">;
   readonly emit: (event: SessionEvent) => void;
+  /** Does something once the reply has gone out. */
+  readonly afterReply: (work: () => void) => void;
   /** Sends an IQ set whose answer does not matter. */
   readonly request: (to: string, payload: Element) => void;
   readonly transport: () => string;
@@ -74,13 +76,13 @@ export class IncomingRequests {
       return errorReply(request, { condition: "service-unavailable" });
     if (from !== focusAddress) {
       const { reply, after } = declinePeer(request, jingle);
-      if (after !== undefined) queueMicrotask(() => this.#link.request(from, after));
+      if (after !== undefined) this.#link.afterReply(() => this.#link.request(from, after));
       return reply;
     }
     if (jingle.action === "session-initiate") {
       if (media.session?.sid === jingle.sid) return errorReply(request, { condition: "service-unavailable" });
       const ownAddress = attr(request, "to") ?? this.#link.ownAddress();
-      queueMicrotask(() => {
+      this.#link.afterReply(() => {
         if (jingle.startMuted !== undefined && (jingle.startMuted.audio || jingle.startMuted.video))
           emit({ kind: "start-muted", ...jingle.startMuted });
         media.accept(jingle, { endpoint: this.#link.endpoint(), focusAddress, ownAddress });

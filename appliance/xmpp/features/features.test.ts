@@ -39,6 +39,12 @@ describe("service discovery", () => {
       children(payload(ana.ask("get", "auth.meet.test", `<query xmlns="${NS.discoInfo}"/>`)), "identity"),
     ).toHaveLength(1);
   });
+  test("there is no component for visitors, and who writes to where it would be is told so (signaling.md 5.9)", () => {
+    const info = payload(ana.ask("get", "meet.test", `<query xmlns="${NS.discoInfo}"/>`));
+    expect(children(info, "identity").map((each) => attr(each, "type"))).not.toContain("visitors");
+    const vnode = `<visitors xmlns="jitsi:visitors" room="standup@muc.meet.test"><connect-vnode vnode="v1"/></visitors>`;
+    expect(conditionOf(ana.ask("get", "visitors.meet.test", vnode))).toBe("not-allowed"); // as for any domain that is not served
+  });
   test("features; items; nodes that are none", () => {
     const features = children(payload(ana.ask("get", "meet.test", `<query xmlns="${NS.discoInfo}"/>`)), "feature").map(
       (each) => attr(each, "var"),
