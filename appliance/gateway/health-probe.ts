@@ -42,7 +42,9 @@ async function ask({ url, host }: Probe): Promise<ProbeAnswer | undefined> {
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(host === undefined ? {} : { headers: { Host: host } }),
     });
-    const { value } = (await response.body?.getReader().read()) ?? {};
+    const reader = response.body?.getReader();
+    const { value } = (await reader?.read()) ?? {};
+    await reader?.cancel(); // the first words are enough
     return { status: response.status, body: new TextDecoder().decode(value?.subarray(0, MAX_BYTES)) };
   } catch {
     return undefined; // the verdict says that it does not answer
