@@ -21,7 +21,7 @@ export class OutgoingStream {
   lastTimestamp = 0;
   lastSentAt = -1;
   packets = 0;
-  /** Payload bytes, RFC 3550 §6.4.1. */
+  /** Payload bytes, RFC 3550 §6.4.1: 32 bits that go round, signed here. */
   octets = 0;
   #history: History | undefined;
   /** Bytes of the mid that its packets carry; undefined: none. */
@@ -83,7 +83,7 @@ export class OutgoingStream {
       this.lastSentAt = nowMs;
     }
     this.packets += 1;
-    this.octets += payloadBytes;
+    this.octets = (this.octets + payloadBytes) | 0;
   }
 
   /** A forwarded sender report, its SSRC, timestamp and counters already ours. */
