@@ -28,6 +28,8 @@ export class Holding {
   #load = 0;
   /** What may wait now waits so long at most, ms; 0: nothing waits. */
   ms = 0;
+  /** Whether anything waits at all. What is asked for every packet is no number: it would be an integer until the first holding, and then not. */
+  waits = false;
 
   constructor({ maxMs, fromLoad }: HoldingOptions) {
     this.#maxMs = maxMs;
@@ -39,6 +41,7 @@ export class Holding {
     this.#load += (Math.min(1, load) - this.#load) * NEWEST;
     const share = Math.min(1, (this.#load - this.#fromLoad) / (FULL_LOAD - this.#fromLoad));
     const ms = share * this.#maxMs;
-    this.ms = ms < LEAST_MS ? 0 : ms;
+    this.waits = ms >= LEAST_MS;
+    this.ms = this.waits ? ms : 0;
   }
 }

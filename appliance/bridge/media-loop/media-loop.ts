@@ -172,7 +172,7 @@ export class MediaLoop {
     touched.length = 0;
     this.state.batches += 1;
     this.#releaseIfDue(nowMs);
-    this.flush(outbox);
+    this.#flush(outbox);
   }
 
   /** When `nextTick` has come. */
@@ -199,13 +199,17 @@ export class MediaLoop {
     }
     if (nowMs - this.#levelsAt >= LEVELS_MS) this.#levels(nowMs);
     if (second) this.#second(nowMs);
-    this.flush(state.outbox);
+    this.#flush(state.outbox);
     const resting = !this.mediaFlows(nowMs);
     this.#nextTick =
       state.endpointCount === 0 ? Number.POSITIVE_INFINITY : nowMs + (resting ? RESTING_TICK_MS : TICK_MS);
   }
 
-  flush(outbox: Outbox = this.state.outbox): void {
+  flush(): void {
+    this.#flush(this.state.outbox);
+  }
+
+  #flush(outbox: Outbox): void {
     this.state.packetsSent += outbox.datagrams;
     this.state.bytesSent += outbox.bytesOut;
     outbox.datagrams = 0;
@@ -214,7 +218,7 @@ export class MediaLoop {
   }
 
   #release(): void {
-    this.flush(this.state.held);
+    this.#flush(this.state.held);
   }
 
   #releaseIfDue(nowMs: number): void {

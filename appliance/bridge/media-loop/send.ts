@@ -89,7 +89,7 @@ export class Sending {
     const send = receiver.send;
     if (send === undefined) return;
     const bytes = state.bytes;
-    const waits = state.holding.ms > 0;
+    const { waits } = state.holding;
     const outbox = waits ? state.held : state.outbox;
     const destination = waits ? receiver.later : receiver.destination;
     const payload = packet.payloadLength;

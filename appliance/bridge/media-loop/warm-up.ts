@@ -5,7 +5,7 @@
  * Six people who send audio and video, lose a packet now and then and have it repeated, report, ask again for what they say they lost, and get all of it from the
  * loop: every stage of a plain meeting.
  */
-import type { MediaCommand, PayloadTypeEntry, SrtpMaster, SrtpProfile } from "../media-commands.ts";
+import type { MediaCommand, MediaEvent, PayloadTypeEntry, SrtpMaster, SrtpProfile } from "../media-commands.ts";
 import { writeNack } from "../rtcp/nack.ts";
 import {
   beginReceiverReport,
@@ -33,6 +33,9 @@ const RTX = 96;
 /** Every so many video packets of a person one stays away and comes as a repetition a frame later. */
 const LOSS_EVERY = 89;
 const REPORT_ROUNDS = 25;
+/** Every so many frames one is a key frame: RFC 6386 §9.1, 640 × 360. */
+const KEY_EVERY = 40;
+const KEY_FRAME_START = [0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01];
 /** Where the loop begins numbering, with the `random` that it is given below. */
 const FIRST_SEQUENCE = 16_384;
 const VIDEO_BYTES = 1100;
@@ -164,8 +167,10 @@ class Speaker {
     const bytes = this.#bytes;
     this.#header(at, marker, VIDEO, this.#video & 0xffff, videoSsrc(this.#person));
     this.#descriptor(at + 20, index === 0);
-    // The frame tag: its first bit says that it is no key frame.
-    bytes[at + 26] = this.#frames === 1 ? 0 : 1;
+    const key = this.#frames % KEY_EVERY === 1;
+    // The frame tag: its first bit says that it is no key frame. In one, start code and size follow.
+    bytes[at + 26] = key ? 0 : 1;
+    if (key && index === 0) bytes.set(KEY_FRAME_START, at + 29);
     return this.#context.protectRtp(at, 20, at + 20, VIDEO_BYTES + (index > 1 ? 1 : 0));
   }
 
@@ -255,19 +260,20 @@ export class WarmUp {
   #now: number;
   #rounds = 0;
 
-  /** `drain`: the real loop's own, so that the compiler sees one; the outboxes are silent. */
+  /** `drain` and `emit`: the real loop's own, so that the compiler sees one; the outboxes are silent, and the real loop's shell leaves out what is told here. */
   constructor(
     memory: PacketMemory,
     provider: SrtpProvider,
     profile: SrtpProfile,
     nowMs: number,
     drain: (outbox: Outbox) => void = () => {},
+    emit: (event: MediaEvent) => void = () => {},
   ) {
     this.#loop = new MediaLoop({
       memory,
       drain,
       silent: true,
-      emit: () => {},
+      emit,
       random: () => FIRST_SEQUENCE / 32_768,
       provider: () => provider,
       places: WarmUpLayout,
