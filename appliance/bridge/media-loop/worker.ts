@@ -231,6 +231,8 @@ let shortSince = busySince;
 /** Socket of the datagrams that were received and, when the turn's time was up, not worked through. */
 let leftSocket = 0;
 let windowCpuMs = 0;
+/** Of this window, what the made-up meeting took of the processor. */
+let windowWarmCpuMs = 0;
 
 /** Messages announced by the eventfd, and those that got in: while one is outstanding the thread does not sleep and yields every round. */
 let announced = 0;
@@ -298,7 +300,9 @@ function round(): void {
 /** One slice; it is not time that the loop was busy. Keeps what comes waiting for a slice at most. */
 function goOnWarming(meeting: WarmUp): void {
   const begin = performance.now();
+  const cpuMs = threadCpuMs();
   unheard(() => meeting.run(WARM_SLICE_MS, () => performance.now(), ROUND_MS));
+  windowWarmCpuMs += Math.max(0, threadCpuMs() - cpuMs);
   warmedMs += performance.now() - begin;
   if (meeting.sent < WARM_PACKETS && warmedMs < WARM_MOST_MS) return;
   unheard(() => meeting.close());
@@ -312,9 +316,10 @@ function measureLoad(now: number): void {
   if (now - windowSince < LOAD_WINDOW_MS) return;
   const cpuMs = threadCpuMs();
   // Other programs that keep the processor from this thread make its turns long; that alone does not make the bridge full.
-  const worked = cpuMs < 0 ? busyMs : Math.min(busyMs, 2 * (cpuMs - windowCpuMs));
+  const worked = cpuMs < 0 ? busyMs : Math.min(busyMs, 2 * Math.max(0, cpuMs - windowCpuMs - windowWarmCpuMs));
   loop.load = Math.min(1, worked / (now - windowSince));
   windowCpuMs = cpuMs;
+  windowWarmCpuMs = 0;
   busyMs = 0;
   windowSince = now;
 }
