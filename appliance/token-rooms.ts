@@ -1,6 +1,7 @@
 /**
  * Which rooms a token opens (signaling.md 6.9): the claims `room` and `sub` against the room's name and tenant. Pure.
  */
+import { isRecord } from "./wire/json.ts";
 
 export interface TokenRoomRules {
   /** A token without `room` opens nothing; otherwise everything. */
@@ -46,6 +47,3 @@ export function opens(claims: Readonly<Record<string, unknown>>, local: string, 
   if (typeof subject !== "string") return false;
   return subject === "*" || subject.toLowerCase() === (tenant ?? rules.domain);
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,6 +1,7 @@
 /**
  * Our bridge under our XMPP server, driven by a focus of a few lines: log-in, brewery, health, colibri2, and what a lost server costs (nothing that flows).
  */
+
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { pinnedProvider } from "../appliance/bridge/media-loop/test-provider.ts";
@@ -14,6 +15,7 @@ import {
 import { NS } from "../appliance/wire/namespaces.ts";
 import { iq } from "../appliance/wire/stanza.ts";
 import { attr, child, children, type Element, xml } from "../appliance/wire/xml.ts";
+import { loopbackBridge } from "./bridge-config.ts";
 import { BridgeFocus } from "./bridge-focus.ts";
 import { Prosody } from "./e2e/prosody.ts";
 import { MediaPeer, until } from "./media-peer.ts";
@@ -112,20 +114,11 @@ beforeAll(async () => {
   const port = server.ports["xmpp"] ?? 0;
   const { user, password } = account("jvb");
   bridge = await startBridge(
-    {
+    loopbackBridge({
       login: { host: "127.0.0.1", port, domain: TEST_DOMAINS.auth, user, password, tls: { kind: "insecure" } },
       brewery: BREWERY,
-      mediaPort: 0,
-      mediaAddresses: ["127.0.0.1"],
-      lan: false,
-      http: { host: "127.0.0.1", port: 0 },
-      colibri: { host: "127.0.0.1", port: 0 },
-      channelHost: "meet.test",
-      serverId: "box-1",
-      sctp: false,
-      loudestSpeakers: 0,
       srtpProvider: pinnedProvider(),
-    },
+    }),
     environment,
   );
   focus = new Focus(port);

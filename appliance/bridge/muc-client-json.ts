@@ -2,6 +2,7 @@
  * What `POST /colibri/muc-client/add` and `/remove` are told (bridge.md 1.13; the member names are those of the original's configuration, 1.11). Pure.
  */
 import { parseJid } from "../wire/jid.ts";
+import { isRecord } from "../wire/json.ts";
 
 export interface MucClientLogin {
   readonly host: string;
@@ -31,7 +32,7 @@ const LOOPBACK: readonly string[] = ["localhost", "127.0.0.1", "::1"];
 
 /** The client to remove; undefined: the body names none. */
 export function readMucClientId(body: unknown): string | undefined {
-  const id = isObject(body) ? body["id"] : undefined;
+  const id = isRecord(body) ? body["id"] : undefined;
   return typeof id === "string" && id.length <= MAX_TEXT ? id : undefined;
 }
 
@@ -41,7 +42,7 @@ export function readMucClientId(body: unknown): string | undefined {
  */
 export function readMucClient(body: unknown): MucClientRequest | undefined {
   const id = readMucClientId(body);
-  if (id === undefined || !isObject(body)) return undefined;
+  if (id === undefined || !isRecord(body)) return undefined;
   const members = new Map<string, string>();
   for (const [name, value] of Object.entries(body))
     if (typeof value === "string" || typeof value === "number" || typeof value === "boolean")
@@ -58,9 +59,6 @@ export function readMucClient(body: unknown): MucClientRequest | undefined {
   const domain = text(members.get("domain")) ?? host;
   return { id, login: { host, port, domain, user, password, security }, rooms, nick };
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const text = (value: string | undefined): string | undefined =>
   value === undefined || value === "" || value.length > MAX_TEXT ? undefined : value;

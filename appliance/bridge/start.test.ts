@@ -2,6 +2,7 @@
  * One bridge with real sockets: media peers of our own connect over loopback, are driven by colibri2, and must hear and see each other.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { loopbackBridge } from "../../tests/bridge-config.ts";
 import { BridgeFocus } from "../../tests/bridge-focus.ts";
 import { MediaPeer, type MediaPeerOptions, until } from "../../tests/media-peer.ts";
 import { cameraEncodings } from "../../tests/media-peer-media.ts";
@@ -17,21 +18,7 @@ import { startBridge } from "./start.ts";
 
 useRealTime();
 
-const config: BridgeConfig = {
-  // Nobody listens there: a bridge serves media and its private HTTP without an XMPP server.
-  login: { host: "127.0.0.1", port: 1, domain: "auth.test", user: "jvb", password: "x", tls: { kind: "insecure" } },
-  brewery: "jvbbrewery@internal.auth.test",
-  mediaPort: 0,
-  mediaAddresses: ["127.0.0.1"],
-  lan: false,
-  http: { host: "127.0.0.1", port: 0 },
-  colibri: { host: "127.0.0.1", port: 0 },
-  channelHost: "meet.test",
-  serverId: "box-1",
-  sctp: false,
-  loudestSpeakers: 0,
-  srtpProvider: pinnedProvider(),
-};
+const config = loopbackBridge({ srtpProvider: pinnedProvider() });
 
 let bridge: RunningPart;
 beforeAll(async () => {

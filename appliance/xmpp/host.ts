@@ -2,7 +2,9 @@
  * What answers for one domain of the server: the main domain, a MUC service, a component such as polls. The router hands a host every stanza
  * addressed to it or to an address below it, after it has checked the stanza and stamped `from`. A host is a core: it answers with actions.
  */
+
 import type { Deadline } from "../deadlines.ts";
+import type { BoundedAnswer, BoundedRequest } from "../fetch-bounded.ts";
 import type { Millis } from "../time.ts";
 import type { Jid } from "../wire/jid.ts";
 import type { Element } from "../wire/xml.ts";
@@ -46,19 +48,8 @@ export type HostAction =
    */
   | { readonly type: "http"; readonly id: string; readonly request: HttpRequest };
 
-export interface HttpRequest {
-  readonly method: "GET" | "POST" | "DELETE";
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
-export interface HttpAnswer {
-  /** 0: no answer (refused, unreachable, too slow). */
-  readonly status: number;
-  /** At most 64 KiB; a longer one counts as no answer. */
-  readonly body: string;
-}
+export type HttpRequest = BoundedRequest;
+export type HttpAnswer = BoundedAnswer;
 
 /** An identity that the main domain shows for this host in disco#info (signaling.md 1.9). */
 export interface AdvertisedIdentity {

@@ -7,25 +7,17 @@ import { disarmGuard } from "../real-time.ts";
 import { Box } from "./box.ts";
 import { launch } from "./browsers.ts";
 import { Participant } from "./participant.ts";
+import { People } from "./people.ts";
 
 disarmGuard(); // each of these files runs in a process of its own
 
 let box: Box;
 let chromium: Browser;
-const people: Participant[] = [];
+const people = new People();
 const url = (room: string): string => `${box.ready.base}/${room}`;
 
 async function join(room: string, name: string, options: Parameters<typeof Participant.join>[3] = {}) {
-  const person = await Participant.join(chromium, url(room), name, { width: 1280, height: 720, ...options });
-  people.push(person);
-  return person;
-}
-
-async function everybodyGone(): Promise<void> {
-  for (const person of people.splice(0)) {
-    expect(person.errors()).toEqual([]);
-    await person.close();
-  }
+  return people.add(await Participant.join(chromium, url(room), name, { width: 1280, height: 720, ...options }));
 }
 
 beforeAll(async () => {
@@ -60,7 +52,7 @@ test("a password is set, asked for, refused when wrong, and taken off again", as
   await ana.press("Done", "dialog");
   const cleo = await join("locked", "Cleo");
   await cleo.untilJoined();
-  await everybodyGone();
+  await people.gone();
 }, 90_000);
 
 test("in the lobby one waits, is refused, asks again and is let in", async () => {
@@ -82,7 +74,7 @@ test("in the lobby one waits, is refused, asks again and is let in", async () =>
   await ana.press("Let in Ben");
   await ben.untilJoined();
   await ben.seesAndHears([ana]);
-  await everybodyGone();
+  await people.gone();
 }, 90_000);
 
 test("a poll is asked, answered and counted", async () => {
@@ -101,7 +93,7 @@ test("a poll is asked, answered and counted", async () => {
   await ben.press("Vote", "#polls");
   await ana.sees("1 vote");
   await ben.screenshot("poll-1280x720");
-  await everybodyGone();
+  await people.gone();
 }, 90_000);
 
 test("whoever must ask before speaking stays muted until a moderator allows it", async () => {
@@ -123,7 +115,7 @@ test("whoever must ask before speaking stays muted until a moderator allows it",
   if (!(await ben.summary()).microphoneOn) await ben.key("m");
   await ben.until("to speak", (summary) => summary.microphoneOn);
   await ana.seesAndHears([ben]);
-  await everybodyGone();
+  await people.gone();
 }, 90_000);
 
 test("a group is opened, somebody goes there and comes back", async () => {
@@ -148,7 +140,7 @@ test("a group is opened, somebody goes there and comes back", async () => {
   await ben.press("Back to the main room", "#rooms");
   await cleo.until("to see Ben again", ({ participants }) => participants.some((each) => each.name === "Ben"));
   await cleo.seesAndHears([ben]);
-  await everybodyGone();
+  await people.gone();
 }, 120_000);
 
 test("without WebSockets the page uses BOSH, and the data channel to the bridge", async () => {
@@ -161,8 +153,7 @@ test("without WebSockets the page uses BOSH, and the data channel to the bridge"
       }
       Object.defineProperty(globalThis, "WebSocket", { value: Blocked });
     });
-    people.push(person);
-    return person;
+    return people.add(person);
   };
   const ana = await open("Ana");
   const ben = await open("Ben");
@@ -172,7 +163,7 @@ test("without WebSockets the page uses BOSH, and the data channel to the bridge"
   expect(summary.connections.transport).toBe("bosh");
   await ana.write("over BOSH");
   await ben.until("to read it", ({ chat }) => chat.some((line) => line.text === "over BOSH"));
-  for (const person of people.splice(0)) await person.close();
+  await people.leave();
 }, 90_000);
 
 test("the box had no error", () => expect(box.errors()).toEqual([]));

@@ -9,6 +9,7 @@ import { disarmGuard } from "../real-time.ts";
 import { Box } from "./box.ts";
 import { launch } from "./browsers.ts";
 import { Participant } from "./participant.ts";
+import { People } from "./people.ts";
 
 disarmGuard(); // each of these files runs in a process of its own
 
@@ -27,21 +28,12 @@ const moderator = { context: { user: { id: "2", name: "Mona", moderator: true } 
 
 let box: Box;
 let chromium: Browser;
-const people: Participant[] = [];
+const people = new People();
 const url = (room: string, jwt?: string): string =>
   `${box.ready.base}/${room}${jwt === undefined ? "" : `?jwt=${jwt}`}`;
 
 async function join(room: string, name: string, jwt?: string, wait = true): Promise<Participant> {
-  const person = await Participant.join(chromium, url(room, jwt), name, { wait, width: 1280, height: 720 });
-  people.push(person);
-  return person;
-}
-
-async function everybodyGone(): Promise<void> {
-  for (const person of people.splice(0)) {
-    expect(person.errors()).toEqual([]);
-    await person.close();
-  }
+  return people.add(await Participant.join(chromium, url(room, jwt), name, { wait, width: 1280, height: 720 }));
 }
 
 beforeAll(async () => {
@@ -66,7 +58,7 @@ test("the link's token names its holder and makes a moderator of whom it says so
   await mona.until("to be moderator", ({ role }) => role === "moderator");
   await tora.seesAndHears([mona]);
   expect((await tora.summary()).role).toBe("participant");
-  await everybodyGone();
+  await people.gone();
 }, 90_000);
 
 test.each([
@@ -81,7 +73,7 @@ test.each([
     await person.sees(words);
     await person.screenshot(`token-${words.length}-1280x720`);
     expect((await person.summary()).page).toBe("prejoin");
-    await everybodyGone();
+    await people.gone();
   },
   60_000,
 );
@@ -94,7 +86,7 @@ test("guests wait until somebody with a token is there", async () => {
   await guest.untilJoined();
   await guest.seesAndHears([mona]);
   await mona.seesAndHears([guest]);
-  await everybodyGone();
+  await people.gone();
 }, 90_000);
 
 test("a token outlives a dropped connection", async () => {
@@ -104,7 +96,7 @@ test("a token outlives a dropped connection", async () => {
   await mona.until("to be back", ({ connections }) => connections.stream === "connected", 30_000);
   expect((await mona.summary()).endpoint).toBe(endpoint);
   expect((await mona.summary()).role).toBe("moderator");
-  await everybodyGone();
+  await people.gone();
 }, 60_000);
 
 test("the box had no error", () => expect(box.errors()).toEqual([]));

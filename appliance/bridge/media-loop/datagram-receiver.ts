@@ -6,13 +6,12 @@
  */
 import type { Pointer } from "bun:ffi";
 import { libc, MSG_DONTWAIT, MSG_TRUNC, SOL_UDP, UDP_GRO } from "../native/libc.ts";
-import { COALESCED_CONTROL_BYTES, IOVEC_BYTES, MMSGHDR_BYTES } from "../native/libc-layout.ts";
+import { COALESCED_CONTROL_BYTES, IOVEC_BYTES, MMSGHDR_BYTES, writePointer } from "../native/libc-layout.ts";
 import type { PacketMemory } from "../transport/srtp.ts";
 import { Layout, MAX_DATAGRAM, OVERFLOW_BYTES, RECEIVE_SLOTS, SLOT_BYTES } from "./layout.ts";
 import { ADDRESS_BYTES } from "./outbox.ts";
 
 const NAME_LENGTH = 28;
-const TWO_32 = 4_294_967_296;
 /** Of an overflow, what stays free for the slot's bytes. */
 const HEAD = MAX_DATAGRAM;
 
@@ -127,8 +126,6 @@ export class DatagramReceiver {
   }
 
   #pointer(word: number, offset: number): void {
-    const address = this.#base + offset;
-    this.#words[word] = address % TWO_32;
-    this.#words[word + 1] = Math.floor(address / TWO_32);
+    writePointer(this.#words, word, this.#base + offset);
   }
 }

@@ -6,7 +6,13 @@
  */
 import type { Pointer } from "bun:ffi";
 import { AF_INET, Errno, errno, libc, MSG_DONTWAIT, SOL_UDP, UDP_SEGMENT } from "../native/libc.ts";
-import { IOVEC_BYTES, MMSGHDR_BYTES, SEGMENT_CONTROL_BYTES, SEGMENT_CONTROL_LENGTH } from "../native/libc-layout.ts";
+import {
+  IOVEC_BYTES,
+  MMSGHDR_BYTES,
+  SEGMENT_CONTROL_BYTES,
+  SEGMENT_CONTROL_LENGTH,
+  writePointer,
+} from "../native/libc-layout.ts";
 import type { PacketMemory } from "../transport/srtp.ts";
 import { Drop, type DropCounters } from "./drop-reason.ts";
 import { Layout } from "./layout.ts";
@@ -21,7 +27,6 @@ export interface SendCalls {
 const SYSTEM: SendCalls = { sendmmsg: libc.sendmmsg, errno };
 
 const MANY_REFUSALS = 100;
-const TWO_32 = 4_294_967_296;
 
 export class DatagramSender {
   readonly #bytes: Uint8Array;
@@ -189,9 +194,7 @@ export class DatagramSender {
   }
 
   #pointer(word: number, offset: number): void {
-    const address = this.#base + offset;
-    this.#words[word] = address % TWO_32;
-    this.#words[word + 1] = Math.floor(address / TWO_32);
+    writePointer(this.#words, word, this.#base + offset);
   }
 
   #at(offset: number): Pointer {

@@ -4,7 +4,7 @@
  */
 import type { Pointer } from "bun:ffi";
 import { AF_INET, libc, MSG_DONTWAIT, openUdpSocket } from "../native/libc.ts";
-import { IOVEC_BYTES, MMSGHDR_BYTES } from "../native/libc-layout.ts";
+import { IOVEC_BYTES, MMSGHDR_BYTES, writePointer } from "../native/libc-layout.ts";
 import type { PacketMemory } from "../transport/srtp.ts";
 import { Layout, SLOT_BYTES } from "./layout.ts";
 import { ADDRESS_BYTES } from "./outbox.ts";
@@ -15,7 +15,6 @@ const ROUNDS = 12;
 const BUFFER_BYTES = 1024 * 1024;
 /** Where nothing can be measured: of a PC. */
 const GUESSED_MICROS = 4;
-const TWO_32 = 4_294_967_296;
 
 /**
  * µs for sending and receiving one datagram: the best round, since whatever else runs only ever adds. Uses the memory's receive slots, headers and
@@ -47,10 +46,7 @@ function measure(memory: PacketMemory, clock: () => number, from: number, to: nu
   const { bytes, base } = memory;
   const words = new Uint32Array(bytes.buffer);
   const at = (offset: number): Pointer => (base + offset) as Pointer;
-  const pointer = (word: number, offset: number): void => {
-    words[word] = (base + offset) % TWO_32;
-    words[word + 1] = Math.floor((base + offset) / TWO_32);
-  };
+  const pointer = (word: number, offset: number): void => writePointer(words, word, base + offset);
   const target = Layout.receiveAddresses;
   bytes.set([AF_INET, 0, port >> 8, port & 255, 127, 0, 0, 1], target);
   /** `named`: where each message goes; otherwise the kernel is to name nobody. */

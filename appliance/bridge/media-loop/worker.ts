@@ -230,9 +230,8 @@ let shortBusyMs = 0;
 let shortSince = busySince;
 /** Socket of the datagrams that were received and, when the turn's time was up, not worked through. */
 let leftSocket = 0;
+/** The thread's own time when the window began; what the made-up meeting takes goes before it. */
 let windowCpuMs = 0;
-/** Of this window, what the made-up meeting took of the processor. */
-let windowWarmCpuMs = 0;
 
 /** Messages announced by the eventfd, and those that got in: while one is outstanding the thread does not sleep and yields every round. */
 let announced = 0;
@@ -302,7 +301,7 @@ function goOnWarming(meeting: WarmUp): void {
   const begin = performance.now();
   const cpuMs = threadCpuMs();
   unheard(() => meeting.run(WARM_SLICE_MS, () => performance.now(), ROUND_MS));
-  windowWarmCpuMs += Math.max(0, threadCpuMs() - cpuMs);
+  windowCpuMs += threadCpuMs() - cpuMs;
   warmedMs += performance.now() - begin;
   if (meeting.sent < WARM_PACKETS && warmedMs < WARM_MOST_MS) return;
   unheard(() => meeting.close());
@@ -316,10 +315,9 @@ function measureLoad(now: number): void {
   if (now - windowSince < LOAD_WINDOW_MS) return;
   const cpuMs = threadCpuMs();
   // Other programs that keep the processor from this thread make its turns long; that alone does not make the bridge full.
-  const worked = cpuMs < 0 ? busyMs : Math.min(busyMs, 2 * Math.max(0, cpuMs - windowCpuMs - windowWarmCpuMs));
+  const worked = cpuMs < 0 ? busyMs : Math.min(busyMs, 2 * (cpuMs - windowCpuMs));
   loop.load = Math.min(1, worked / (now - windowSince));
   windowCpuMs = cpuMs;
-  windowWarmCpuMs = 0;
   busyMs = 0;
   windowSince = now;
 }

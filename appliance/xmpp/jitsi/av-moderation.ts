@@ -2,6 +2,7 @@
  * AV moderation, signaling.md 6.2: moderators forbid unmuting per media type and let single participants speak. The focus listens to the same
  * messages and enforces it.
  */
+import { isRecord } from "../../wire/json.ts";
 import type { StanzaError } from "../../wire/stanza.ts";
 import { attr, child, type Element } from "../../wire/xml.ts";
 import type { Sender } from "../host.ts";
@@ -10,7 +11,7 @@ import type { Occupant } from "../muc/occupants.ts";
 import type { Room } from "../muc/room.ts";
 import { RoomSlot } from "../muc/slot.ts";
 import type { Turn } from "../muc/turn.ts";
-import { isRecord, jsonMessage, UNHEARD } from "./component.ts";
+import { jsonMessage, UNHEARD } from "./component.ts";
 import type { Meetings } from "./meetings.ts";
 import type { RoomMetadata } from "./room-metadata.ts";
 

@@ -1,9 +1,11 @@
 /**
  * A component of the server as a host: takes messages, answers disco and ping, has an identity in the main domain's disco (signaling.md 1.9, 6.1).
  */
+
 import type { Deadline } from "../../deadlines.ts";
 import type { Millis } from "../../time.ts";
 import { jidText } from "../../wire/jid.ts";
+import { isRecord } from "../../wire/json.ts";
 import { NS } from "../../wire/namespaces.ts";
 import { errorReply, iqResult, type StanzaError } from "../../wire/stanza.ts";
 import { attr, type Element, xml } from "../../wire/xml.ts";
@@ -105,9 +107,6 @@ export function readJson(text: string): Readonly<Record<string, unknown>> | unde
     return undefined; // the sender's fault: the caller answers or drops
   }
 }
-
-export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The name that a participant shows (signaling.md 3.3), from his presence children. */
 export function displayName(children: readonly (Element | string)[]): string | undefined {

@@ -1,6 +1,7 @@
 /**
  * Polls, signaling.md 6.7: commands as JSON, told on to everybody in the room; newcomers get all of them. At most 128 a room.
  */
+import { isRecord } from "../../wire/json.ts";
 import type { StanzaError } from "../../wire/stanza.ts";
 import { child, type Element, text } from "../../wire/xml.ts";
 import type { Sender } from "../host.ts";
@@ -9,7 +10,7 @@ import type { Occupant } from "../muc/occupants.ts";
 import type { Room } from "../muc/room.ts";
 import { RoomSlot } from "../muc/slot.ts";
 import type { Turn } from "../muc/turn.ts";
-import { displayName, isRecord, jsonMessage, readJson, UNHEARD } from "./component.ts";
+import { displayName, jsonMessage, readJson, UNHEARD } from "./component.ts";
 import type { Meetings } from "./meetings.ts";
 import { type RoomMetadata, restriction } from "./room-metadata.ts";
 import { deniedFeature, holdsFeature } from "./token-claims.ts";

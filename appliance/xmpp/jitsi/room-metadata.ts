@@ -2,6 +2,7 @@
  * Room metadata, signaling.md 6.5: JSON by key, told to everybody just before his first self-presence and on every change. Moderators set keys;
  * some belong to the server alone.
  */
+import { isRecord } from "../../wire/json.ts";
 import type { StanzaError } from "../../wire/stanza.ts";
 import { attr, child, type Element, text } from "../../wire/xml.ts";
 import type { Sender } from "../host.ts";
@@ -10,7 +11,7 @@ import type { Occupant } from "../muc/occupants.ts";
 import type { Room } from "../muc/room.ts";
 import { RoomSlot } from "../muc/slot.ts";
 import type { Turn } from "../muc/turn.ts";
-import { isRecord, jsonMessage, readJson, UNHEARD } from "./component.ts";
+import { jsonMessage, readJson, UNHEARD } from "./component.ts";
 import type { Meetings } from "./meetings.ts";
 
 /** Not settable by clients (signaling.md 6.5); `lobbyEnabled` follows the lobby. */

@@ -1,9 +1,10 @@
 /**
  * What a verified token says of its bearer (signaling.md 6.9), read from the connection's claims: features, user, group, moderator.
  */
+
+import { isRecord } from "../../wire/json.ts";
 import type { ConnectionInfo } from "../host.ts";
 import type { Occupant } from "../muc/occupants.ts";
-import { isRecord } from "./component.ts";
 
 export interface TokenContext {
   readonly user: Readonly<Record<string, unknown>> | undefined;

@@ -1,0 +1,7 @@
+/**
+ * What came as JSON, told apart. Pure.
+ */
+
+/** An object, and no list. */
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
