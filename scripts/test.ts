@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { type Counts, countTests } from "./checks/count-tests.ts";
+import { type WatchedCommand, watchedCommand } from "./checks/watched-command.ts";
 
 const root = resolve(import.meta.dir, "..");
 
@@ -87,28 +88,37 @@ const steps: readonly Step[] = [
   { name: "e2e", commands: [plain([join(root, "tests/e2e/run.ts"), ...(only === "e2e" ? patterns : [])])] },
 ];
 
-/** Runs a command; what it says goes on as it comes. */
+/** Longer than any test is silent (tests/e2e/five.e2e.ts: ten minutes). */
+const SILENCE_MS = 15 * 60_000;
+const GRACE_MS = 20_000;
+
+let current: WatchedCommand | undefined;
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.on(signal, () => {
+    current?.stop();
+    process.stdout.write(`\nparley: ended by ${signal}\n`);
+    process.exit(130);
+  });
+
+/** Runs a command; what it says goes on as it comes. One that hangs counts as one failure more. */
 const runOne = async (name: string, { args, provider }: Command): Promise<Counts> => {
   if (provider !== undefined) process.stdout.write(`-- SRTP by ${provider}\n`);
-  const child = Bun.spawn([process.execPath, ...args], {
+  current = watchedCommand([process.execPath, ...args], {
     cwd: root,
     // Read by appliance/bridge/media-loop/test-provider.ts.
     env: { ...process.env, PARLEY_TEST_SRTP_PROVIDER: provider ?? "" },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
+    onText: (text, stream) => process[stream].write(text),
+    silenceMs: SILENCE_MS,
+    graceMs: GRACE_MS,
   });
-  let text = "";
-  const pass = async (stream: ReadableStream<Uint8Array>, out: NodeJS.WriteStream): Promise<void> => {
-    const decoder = new TextDecoder();
-    for await (const bytes of stream) {
-      const chunk = decoder.decode(bytes, { stream: true });
-      text += chunk;
-      out.write(chunk);
-    }
-  };
-  await Promise.all([pass(child.stdout, process.stdout), pass(child.stderr, process.stderr)]);
-  return countTests(name, text, await child.exited);
+  const { text, code, hungAfter } = await current.ended;
+  current = undefined;
+  const counts = countTests(name, text, code);
+  if (hungAfter === undefined) return counts;
+  process.stdout.write(
+    `\nparley: ${name}: not a word for ${SILENCE_MS / 60_000} minutes, ended; the last was: ${hungAfter}\n`,
+  );
+  return { passed: counts.passed, failed: Math.max(counts.failed, 1) };
 };
 
 const run = async ({ name, commands }: Step): Promise<Counts> => {

@@ -152,9 +152,12 @@ export class DialogueServer {
   /** Virtual time passes; every deadline on the way fires at its instant. */
   advance(duration: number): void {
     const end = later(this.now, duration);
+    let calls = 0;
     for (;;) {
       const next = this.core.nextDeadline();
       if (next === undefined || next.at > end) break;
+      calls = next.at > this.now ? 0 : calls + 1;
+      if (calls > 10_000) throw new Error(`the server's time stands still at ${this.now} ms: ${next.why}`);
       if (next.at > this.now) this.now = next.at;
       this.#perform(this.core.handleTimeout(this.now));
     }

@@ -154,14 +154,14 @@ export class Bosh {
   }
 
   handleTimeout(now: Millis): void {
-    for (let link = this.#timers.due(now); link !== undefined; link = this.#timers.due(now)) {
+    this.#timers.due(now, (link) => {
       const entry = this.#byLink.get(link);
-      if (entry === undefined) continue;
+      if (entry === undefined) return;
       if (entry.session.isInactive(now)) {
         this.#server.count("bosh-inactivity");
         this.#end(now, entry, undefined);
       } else this.#touch(entry);
-    }
+    });
   }
 
   #parse(source: string): Element | undefined {

@@ -204,16 +204,17 @@ export class ClientConnections implements StreamServer, BoshServer {
 
   handleTimeout(now: Millis): void {
     this.#bosh.handleTimeout(now);
-    for (let address = this.#loginRate.due(now); address !== undefined; address = this.#loginRate.due(now))
+    this.#loginRate.due(now, (address) => {
       for (const link of this.#from(address)) link.gate.restore(now);
-    for (let id = this.#throttled.due(now); id !== undefined; id = this.#throttled.due(now)) {
+    });
+    this.#throttled.due(now, (id) => {
       const link = this.#links.get(id);
       if (link !== undefined) this.#workOff(now, link);
-    }
-    for (let id = this.#silence.due(now); id !== undefined; id = this.#silence.due(now)) {
+    });
+    this.#silence.due(now, (id) => {
       const link = this.#links.get(id);
       if (link !== undefined) this.#silent(now, link);
-    }
+    });
   }
 
   // What sessions tell.
@@ -455,8 +456,9 @@ export class ClientConnections implements StreamServer, BoshServer {
     if (link.stream.closed)
       this.#cut(now, link.id); // it was told to go and does not
     else if (session === undefined) link.stream.fail(now, "connection-timeout", "Log in and bind a resource in time");
-    else if (link.transport === "bosh" || now - link.lastReceived < IDLE) {
-      // BOSH has an inactivity of its own.
+    else if (link.transport === "bosh" || now < later(link.lastReceived, IDLE)) {
+      // BOSH has an inactivity of its own. (The same sum as the deadline's: a difference is rounded otherwise, and at the instant at which the deadline
+      // came the connection would not have been silent for long enough, again and again.)
       const since = link.transport === "bosh" ? now : link.lastReceived;
       this.#silence.set(link.id, later(since, IDLE), "idle connection");
     } else if (!link.probed) {

@@ -107,15 +107,15 @@ export class Components {
   }
 
   handleTimeout(now: Millis): void {
-    for (let id = this.#timers.due(now); id !== undefined; id = this.#timers.due(now)) {
+    this.#timers.due(now, (id) => {
       const link = this.#links.get(id);
-      if (link === undefined || link.ready) continue;
+      if (link === undefined || link.ready) return;
       if (link.closed) this.#options.act({ type: "close", link: id, abrupt: true });
       else {
         this.#fail(link, "connection-timeout");
         this.#timers.set(id, later(now, HANDSHAKE), "closing component");
       }
-    }
+    });
   }
 
   #event(now: Millis, link: Link, event: FramingEvent): void {

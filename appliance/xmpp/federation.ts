@@ -175,11 +175,11 @@ export class Federation implements InboundOwner {
   }
 
   handleTimeout(now: Millis): void {
-    for (let link = this.#throttled.due(now); link !== undefined; link = this.#throttled.due(now)) {
+    this.#throttled.due(now, (link) => {
       const inbound = this.#inbound.get(link);
       if (inbound !== undefined) this.#workOff(now, link, inbound);
-    }
-    for (let link = this.#timers.due(now); link !== undefined; link = this.#timers.due(now)) this.#timeout(now, link);
+    });
+    this.#timers.due(now, (link) => this.#timeout(now, link));
   }
 
   // What streams ask.

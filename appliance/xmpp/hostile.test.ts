@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { conditionOf, DialogueServer, type Participant, TEST_DOMAINS } from "../../tests/xmpp-dialogue.ts";
+import { seededRandom } from "../simulated-network.ts";
 import { seconds } from "../time.ts";
 import { NS } from "../wire/namespaces.ts";
 import { attr } from "../wire/xml.ts";
@@ -452,5 +453,19 @@ describe("floods", () => {
     expect(box.core.sessionCount).toBe(1); // hibernating
     box.advance(seconds(61));
     expect(box.core.sessionCount).toBe(0);
+  });
+  test("whatever the fraction of a millisecond in which the last word came: the minute ends, and is asked about once", () => {
+    const random = seededRandom(5);
+    for (let round = 0; round < 200; round++) {
+      const box = new DialogueServer();
+      const ana = box.guest({}, { management: false });
+      // The end of the minute is beyond a power of two, where fractions are coarser: the sum of the deadline is rounded.
+      box.advance(2 ** 20 - random() * 10_000 * Math.PI - box.now);
+      ana.send(`<iq type="result" id="p" to="meet.test"/>`);
+      box.advance(seconds(59));
+      ana.expectNothing();
+      box.advance(seconds(2));
+      expect(ana.expect("iq").getChild("ping")).toBeDefined();
+    }
   });
 });

@@ -49,8 +49,8 @@ export class LoginRate {
     return this.#slow.soonest();
   }
 
-  /** An address whose minute is over. */
-  due(now: Millis): string | undefined {
-    return this.#slow.due(now);
+  /** Addresses whose minute is over. */
+  due(now: Millis, work: (address: string) => void): void {
+    this.#slow.due(now, work);
   }
 }

@@ -201,8 +201,9 @@ export class SessionKeeper {
   }
 
   handleTimeout(now: Millis): void {
-    for (let session = this.#hibernating.due(now); session !== undefined; session = this.#hibernating.due(now))
+    this.#hibernating.due(now, (session) => {
       if (session.link === undefined) this.#endHibernating(now, session);
+    });
   }
 
   #endHibernating(now: Millis, session: Session): void {

@@ -14,16 +14,20 @@ interface Entry<Key> {
 export class Timers<Key> {
   readonly #current = new Map<Key, Entry<Key>>();
   #heap: Entry<Key>[] = [];
+  /** Taken out and not yet worked off. */
+  readonly #taken = new Set<Key>();
 
   /** Sets or moves the deadline of a key. */
   set(key: Key, at: Millis, why: string): void {
     const entry = { key, at, why };
+    this.#taken.delete(key);
     this.#current.set(key, entry);
     if (this.#heap.length > 64 && this.#heap.length > 4 * this.#current.size) this.#rebuild();
     this.#push(entry);
   }
 
   clear(key: Key): void {
+    this.#taken.delete(key);
     this.#current.delete(key);
   }
 
@@ -37,14 +41,19 @@ export class Timers<Key> {
     return top === undefined ? undefined : { at: top.at, why: top.why };
   }
 
-  /** Takes out one key whose time has come. */
-  due(now: Millis): Key | undefined {
-    this.#dropStale();
-    const top = this.#heap[0];
-    if (top === undefined || top.at > now) return undefined;
-    this.#pop();
-    this.#current.delete(top.key);
-    return top.key;
+  /**
+   * Takes out every key whose time has come, and hands them over in order of their instants. One that is set or cleared while others are worked off is
+   * passed over, and what is set meanwhile waits for the next call, even if its time has come already: a call ends, whatever `work` does.
+   */
+  due(now: Millis, work: (key: Key) => void): void {
+    for (this.#dropStale(); ; this.#dropStale()) {
+      const top = this.#heap[0];
+      if (top === undefined || top.at > now) break;
+      this.#pop();
+      this.#current.delete(top.key);
+      this.#taken.add(top.key);
+    }
+    for (const key of this.#taken) if (this.#taken.delete(key)) work(key);
   }
 
   #dropStale(): void {
