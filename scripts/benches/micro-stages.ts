@@ -134,8 +134,8 @@ function plainStages(): void {
     }
   });
   const log = new PacketLog(bytes, 65_536 + OUTBOX_BYTES, LOG_BYTES);
-  stage("history: packet of 1150 bytes copied into the log", (count) => {
-    for (let i = 0; i < count; i++) sum += log.add(0, HEADER_BYTES + VIDEO_BYTES, 1);
+  stage("history: packet of 1150 bytes copied into the log", (count, first) => {
+    for (let i = 0; i < count; i++) sum += log.add((first + i) * 0.8, 0, HEADER_BYTES + VIDEO_BYTES, 1);
   });
   const outbox = new Outbox(bytes, 65_536, () => {});
   const destination = new Destination();

@@ -9,7 +9,6 @@ import { DescriptorFilter } from "./descriptor-filter.ts";
 import { FrameDecisions } from "./frame-decisions.ts";
 import { HISTORY_SIZE, History } from "./history.ts";
 import { LastSent, type LayerFilter } from "./layer-filter.ts";
-import { PacketLog } from "./packet-log.ts";
 import { isUsualVideo, NO_EXTENSIONS, usualVideoId, writeUsualVideoHeader, writeVideoHeader } from "./packet-writer.ts";
 import { Rewrite } from "./rewrite.ts";
 import { OutgoingStream } from "./sender.ts";
@@ -75,30 +74,6 @@ describe("sequence map", () => {
     for (const [out, incoming] of pairs) expect(map.incomingOf(out)).toBe(incoming);
     expect(map.incomingOf(40_000 + outgoing.length)).toBe(-1);
     expect(map.incomingOf(39_999)).toBe(-1);
-  });
-});
-
-describe("packet log", () => {
-  test("keeps the newest bytes, forgets the overwritten", () => {
-    const bytes = new Uint8Array(4096);
-    const log = new PacketLog(bytes, 1024, 1024);
-    const positions: number[] = [];
-    for (let round = 0; round < 50; round++) {
-      bytes.fill(round, 0, 100);
-      positions.push(log.add(0, 100, 8));
-    }
-    const alive = positions.filter((position) => log.find(position) >= 0);
-    expect(alive.length).toBeGreaterThanOrEqual(7);
-    expect(alive).toEqual(positions.slice(-alive.length));
-    for (const position of alive) {
-      const at = log.find(position);
-      const round = positions.indexOf(position);
-      expect(log.length(position)).toBe(100);
-      expect(bytes.subarray(at, at + 100).every((byte) => byte === round)).toBe(true);
-      expect(at >= 1024 && at + 100 <= 2048).toBe(true);
-    }
-    expect(bytes.subarray(2048).every((byte) => byte === 0)).toBe(true);
-    expect(log.find(-1)).toBe(-1);
   });
 });
 

@@ -226,9 +226,9 @@ export class RtpPath {
     const late = arrival === Arrival.late;
     const shows = showsKeyFrames(codec);
     const mayBegin = shows
-      ? packet.keyFrame && packet.frameStart && this.#mayBegin(stream, packet, codec, late)
+      ? packet.keyFrame && packet.frameStart && this.#mayBegin(nowMs, stream, packet, codec, late)
       : !late;
-    if (nowMs < stream.keepUntil) this.#keep(stream, packet);
+    if (nowMs < stream.keepUntil) this.#keep(nowMs, stream, packet);
     let position = -1;
     for (let index = 0; index < takers.length; index++) {
       const taker = takers[index] as (typeof takers)[number];
@@ -248,14 +248,14 @@ export class RtpPath {
       if (sender.needsKeyFrame && shows) this.#keyFrames.needed(nowMs, source, receiver, sender);
       if (!passes) continue;
       if (position < 0)
-        position = this.#state.log.add(packet.offset, packet.headerLength + packet.payloadLength, LOG_ROOM);
+        position = this.#state.log.add(nowMs, packet.offset, packet.headerLength + packet.payloadLength, LOG_ROOM);
       this.#sending.video(nowMs, receiver, sender.stream, packet, this.#rewrite, taker.to, codec, position);
     }
     if (late && mayBegin && shows) this.#follow(nowMs, endpoint, stream, packet.extendedSequence);
   }
 
   /** Whether a key frame's first packet can begin a forwarding: what came before it, out of order, must still be there to follow it. */
-  #mayBegin(stream: SourceStream, packet: RtpPacket, codec: number, late: boolean): boolean {
+  #mayBegin(nowMs: number, stream: SourceStream, packet: RtpPacket, codec: number, late: boolean): boolean {
     const { backlog, reception } = stream;
     const number = packet.extendedSequence;
     // Parameter sets in a packet of their own, just before the picture: without them it cannot be decoded.
@@ -265,15 +265,15 @@ export class RtpPath {
     for (let each = number + 1; each <= reception.highest; each++) {
       if (!reception.has(each)) continue;
       const position = backlog.position(each);
-      if (position !== NO_PAYLOAD && !this.#state.log.holds(position, FOLLOWING_BYTES)) return false;
+      if (position !== NO_PAYLOAD && !this.#state.log.holds(nowMs, position, FOLLOWING_BYTES)) return false;
     }
     return true;
   }
 
   /** Somebody waits for a key frame: packets are kept, before anybody's numbers are written into them. */
-  #keep(stream: SourceStream, packet: RtpPacket): void {
+  #keep(nowMs: number, stream: SourceStream, packet: RtpPacket): void {
     stream.backlog ??= new Backlog();
-    const position = this.#state.log.add(packet.offset, packet.headerLength + packet.payloadLength, LOG_ROOM);
+    const position = this.#state.log.add(nowMs, packet.offset, packet.headerLength + packet.payloadLength, LOG_ROOM);
     stream.backlog.add(packet.extendedSequence, position);
   }
 
@@ -293,7 +293,7 @@ export class RtpPath {
       if (kept < 0) continue;
       // Copied once more: the one in the backlog keeps the sender's own numbers.
       const length = log.length(kept);
-      const position = log.add(log.find(kept), length, LOG_ROOM);
+      const position = log.add(nowMs, log.find(kept), length, LOG_ROOM);
       const at = log.find(position);
       if (!parseHeader(bytes, at, length, packet)) continue;
       parseExtensions(bytes, endpoint.payload.kinds, packet);
