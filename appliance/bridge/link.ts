@@ -61,6 +61,9 @@ export class Link {
   #selected: Path | undefined;
   #restarting = false;
   #wasConnected = false;
+  /** Of the transport, since the last input; asked for after every input to any link. */
+  #deadline: Deadline | undefined;
+  #deadlineKnown = false;
 
   constructor(context: BridgeContext, owner: LinkOwner, options: LinkOptions) {
     this.#context = context;
@@ -180,7 +183,12 @@ export class Link {
   }
 
   nextDeadline(): Deadline | undefined {
-    return this.#closed ? undefined : this.#transport.nextDeadline();
+    if (this.#closed) return undefined;
+    if (!this.#deadlineKnown) {
+      this.#deadline = this.#transport.nextDeadline();
+      this.#deadlineKnown = true;
+    }
+    return this.#deadline;
   }
 
   /** False: no data channel, or its queue is full. */
@@ -200,7 +208,9 @@ export class Link {
     if (this.#port !== undefined) this.#context.media({ type: "close-port", first: this.#port.first });
   }
 
+  /** Ends every input to the transport. */
   #drain(now: Millis): void {
+    this.#deadlineKnown = false;
     if (this.#closed) return;
     const endpoint = this.index;
     for (let action = this.#transport.poll(); action !== undefined; action = this.#transport.poll()) {

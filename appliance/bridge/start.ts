@@ -167,17 +167,22 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
   });
 
   let timer: ReturnType<typeof setTimeout> | undefined;
+  /** When it goes off. */
+  let timerAt = Number.POSITIVE_INFINITY;
   let stopped = false;
   const done = (): void => {
     const commands: MediaCommand[] = [];
     for (const action of bridge.take()) perform(action, commands);
     if (commands.length > 0) loop.send(commands);
+    const deadline = stopped ? undefined : bridge.nextDeadline();
+    // One that goes off too early finds nothing to do and is set anew: cheaper than setting it anew after every input.
+    if (deadline !== undefined && deadline.at >= timerAt) return;
     clearTimeout(timer);
-    if (stopped) return;
-    const deadline = bridge.nextDeadline();
+    timerAt = deadline?.at ?? Number.POSITIVE_INFINITY;
     if (deadline === undefined) return;
     timer = setTimeout(
       () => {
+        timerAt = Number.POSITIVE_INFINITY;
         bridge.handleTimeout(monotonicNow(), wallNow());
         done();
       },
