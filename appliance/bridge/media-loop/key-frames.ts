@@ -47,7 +47,18 @@ export class KeyFrames {
     if (stream === undefined || !stream.requests.ready(nowMs)) return;
     // A receiver has three requests in ten seconds: none is spent while a key frame could not come in or go out.
     if (!reaches(receiver) || !reaches(stream.owner.owner)) return;
-    if (sender.requests.ask(nowMs, receiver.rttMs)) this.#send(nowMs, stream);
+    if (!sender.requests.ask(nowMs, receiver.rttMs)) return;
+    this.#send(nowMs, stream);
+    stream.requests.awaited();
+    stream.keyFrameAwaited = true;
+  }
+
+  /** A packet of a stream of which a key frame is awaited, and not that. */
+  stillAwaited(nowMs: number, stream: SourceStream): void {
+    const again = stream.requests.again(nowMs, stream.owner.owner.rttMs);
+    if (again === "later") return;
+    if (again === "now") this.#send(nowMs, stream);
+    else stream.keyFrameAwaited = false;
   }
 
   /** More was lost than retransmission can mend: whoever watches this stream needs a new start. */

@@ -303,6 +303,40 @@ describe("VP8 simulcast", () => {
     // Three in ten seconds for one receiver; the first of them was counted when its target was set.
     expect(asked() - before).toBeLessThanOrEqual(4);
   });
+
+  test("a receiver's request that gets lost is repeated by the bridge until a key frame comes, however seldom the receiver may ask", () => {
+    const { bed, a, b } = meeting();
+    watch(bed, b, 0x07);
+    frame(a, 0, 1, { key: true });
+    const asked = (): number => a.gotRtcp.filter(({ type }) => type === RtcpType.payloadFeedback).length;
+    const pli = new Uint8Array(12);
+    pli.set([0x81, 206, 0, 2]);
+    write32(pli, 4, 99);
+    write32(pli, 8, 101);
+    bed.nowMs += 300;
+    const before = asked();
+    b.sendRtcp(pli);
+    let number = 1;
+    const run = (ms: number): void => {
+      for (let passed = 0; passed < ms; passed += 50) {
+        bed.nowMs += 50;
+        frame(a, 0, ++number, {});
+      }
+    };
+    run(450);
+    expect(asked()).toBe(before + 1);
+    run(100);
+    expect(asked()).toBe(before + 2);
+    run(1_100);
+    expect(asked()).toBe(before + 3);
+    frame(a, 0, ++number, { key: true });
+    run(20_000);
+    expect(asked()).toBe(before + 3);
+    // A sender that makes none is not asked for ever.
+    b.sendRtcp(pli);
+    run(60_000);
+    expect(asked()).toBe(before + 3 + 1 + 4);
+  });
 });
 
 describe("loss", () => {

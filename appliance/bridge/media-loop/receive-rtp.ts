@@ -221,7 +221,10 @@ export class RtpPath {
     if (!parsePayload(codec, bytes, packet, stream)) return drops.count(Drop["malformed-payload"]);
     stream.layers.count(packet, length, nowMs);
     if (packet.keyFrame) this.#heights(stream, packet);
-    if (packet.keyFrame && packet.frameStart) this.#state.keyFramesReceived += 1;
+    if (packet.keyFrame && packet.frameStart) {
+      this.#state.keyFramesReceived += 1;
+      stream.keyFrameAwaited = false;
+    } else if (stream.keyFrameAwaited) this.#keyFrames.stillAwaited(nowMs, stream);
 
     const late = arrival === Arrival.late;
     const shows = showsKeyFrames(codec);

@@ -1,6 +1,9 @@
 /**
  * How often key frames are asked for (bridge.md 4.9). What a receiver asks for: at least min(200 ms, RTT + 10 ms) apart and three in ten seconds per SSRC. What
  * the bridge itself needs before it can forward anything: at once, then further and further apart until it has come. Per SSRC over all receivers: one in 200 ms.
+ *
+ * A receiver's three requests are of no use if they, or what they asked for, are lost on the sender's side: its picture would stay black until the ten seconds are over. So
+ * a request that no key frame answers is repeated by the bridge, and a receiver pays for it once.
  */
 
 export const MIN_INTERVAL_MS = 200;
@@ -10,6 +13,9 @@ export const MAX_IN_WINDOW = 3;
 /** First repetition of a need; the sender's round trip and a frame's time are added. Doubles each time. */
 const REPEAT_MS = 200;
 const MOST_MS = 1000;
+/** First repetition of what a receiver asked for; the sender's round trip is added. Doubles each time. Longer than a need's: the sender may show few pictures a second. */
+const REPEAT_FOR_RECEIVER_MS = 500;
+const MOST_REPEATS = 4;
 /** A need that was not felt for so long is another one. */
 const FORGOTTEN_MS = 3000;
 
@@ -61,6 +67,7 @@ export class ReceiverRequests {
 /** Per SSRC that sends. */
 export class StreamRequests {
   #lastAt = Number.NEGATIVE_INFINITY;
+  #repeats = 0;
   /** FIR's counter, RFC 5104 §4.3.1. */
   commandSequence = 0;
 
@@ -75,5 +82,18 @@ export class StreamRequests {
     this.#lastAt = nowMs;
     this.commandSequence = (this.commandSequence + 1) & 0xff;
     return true;
+  }
+
+  /** The request that was just sent is a receiver's. */
+  awaited(): void {
+    this.#repeats = 0;
+  }
+
+  /** No key frame has come yet: whether to ask again; "never" when the sender does not seem to make any. `rttMs`: of the sender, 0: not known. */
+  again(nowMs: number, rttMs: number): "now" | "later" | "never" {
+    if (this.#repeats === MOST_REPEATS) return "never";
+    if (nowMs - this.#lastAt < REPEAT_FOR_RECEIVER_MS * 2 ** this.#repeats + rttMs) return "later";
+    this.#repeats++;
+    return "now";
   }
 }

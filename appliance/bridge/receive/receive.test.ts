@@ -161,6 +161,23 @@ describe("key-frame requests", () => {
     expect([0, 199, 200].map((now) => requests.send(now))).toEqual([true, false, true]);
     expect(requests.commandSequence).toBe(2);
   });
+
+  test("what a receiver asked for is asked for again while no key frame comes, further and further apart, four times", () => {
+    const requests = new StreamRequests();
+    const asked: number[] = [];
+    requests.send(1_000);
+    requests.awaited();
+    let last = "";
+    for (let now = 1_000; now < 20_000; now += 10) {
+      last = requests.again(now, 50);
+      if (last === "now" && requests.send(now)) asked.push(now);
+    }
+    expect(asked).toEqual([1_550, 2_600, 4_650, 8_700]);
+    expect(last).toBe("never");
+    requests.send(30_000);
+    requests.awaited();
+    expect([30_540, 30_550].map((now) => requests.again(now, 50))).toEqual(["later", "now"]);
+  });
 });
 
 test("layers: rates are cumulative, heights are kept, a new one is news once", () => {

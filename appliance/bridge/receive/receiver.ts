@@ -29,6 +29,8 @@ export class IncomingStream<Owner> implements EncodingView {
   batch = -1;
   /** Until when packets are kept in the backlog: somebody waits for a key frame. */
   keepUntil = Number.NEGATIVE_INFINITY;
+  /** A receiver has asked for a key frame, and none has come since. */
+  keyFrameAwaited = false;
   /** Made when somebody waits for the first time. */
   backlog: Backlog | undefined;
   /** Templates of its dependency descriptors; made when the first comes. */
