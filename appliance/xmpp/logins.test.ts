@@ -181,6 +181,16 @@ describe("RS256 with keys by id", () => {
       box.feed({ type: "fetched", id, status, body });
       expect(attr(ana.expect("failure"), "xmlns")).toBe(NS.sasl);
     });
+  test("more keys at once than are asked for: refused at once, not after the time for a login", () => {
+    const box = server(rules);
+    const others = Array.from({ length: 500 }, (_, number) =>
+      login(box, { token: rs256(CLAIMS, { alg: "RS256", kid: `other-${number}` }) }),
+    );
+    const ana = login(box, { token: rs256(CLAIMS) });
+    expect(attr(ana.expect("failure"), "xmlns")).toBe(NS.sasl);
+    expect(box.counted("too-many-fetches")).toBe(1);
+    for (const other of others) other.expectNothing();
+  });
   test("a key cache: one JSON object", () => {
     const box = server({ appId: "app", keyCache: "https://keys.test/all", allowEmpty: false });
     const ana = login(box, { token: rs256(CLAIMS) });

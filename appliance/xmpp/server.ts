@@ -68,6 +68,8 @@ export interface ServerOptions {
 
 /** HTTP requests on their way out. */
 const MAX_FETCHES = 500;
+/** `status` undefined: there was no answer. */
+type FetchDone = (now: Millis, status: number | undefined, body: string) => void;
 const SERVER_BACKLOG_BYTES = 1024 * 1024;
 /** Connections that we make count down from here; BOSH's links count down from zero, the shell's up. */
 const FIRST_OWN_LINK = -1_000_000_000_000;
@@ -87,7 +89,9 @@ export class XmppServer {
   /** Accounts given up in this turn. */
   readonly #removed: Jid[] = [];
   readonly #info: (domain: string) => DiscoInfo;
-  readonly #fetches = new Map<number, (now: Millis, status: number | undefined, body: string) => void>();
+  readonly #fetches = new Map<number, FetchDone>();
+  /** For which there was no place: told at the end of the turn, when whoever asked is ready to hear it. */
+  #refusedFetches: FetchDone[] = [];
   #lastFetch = 0;
   #lastOwnLink = 0;
   #actions: ServerAction[] = [];
@@ -394,9 +398,10 @@ export class XmppServer {
     }
   }
 
-  #fetch(done: (now: Millis, status: number | undefined, body: string) => void): number | undefined {
+  #fetch(done: FetchDone): number | undefined {
     if (this.#fetches.size >= MAX_FETCHES) {
       this.#count("too-many-fetches");
+      this.#refusedFetches.push(done);
       return undefined;
     }
     this.#fetches.set(++this.#lastFetch, done);
@@ -442,6 +447,9 @@ export class XmppServer {
   }
 
   #take(now: Millis): ServerAction[] {
+    const refused = this.#refusedFetches;
+    this.#refusedFetches = [];
+    for (const done of refused) done(now, undefined, "");
     this.#endRemoved(now);
     this.#clients.flush(now);
     this.#keeper.endTurn();
