@@ -15,7 +15,7 @@ const SHAPES = [
   { rooms: 36, people: 5, busy: true },
 ] as const;
 /** The defaults of `bridge.hold_max_ms` and `bridge.hold_from_percent`. */
-const RULE = { maxMs: 2, fromLoad: 0.6 } as const;
+export const RULE = { maxMs: 2, fromLoad: 0.6 } as const;
 const ALWAYS = { maxMs: 2, fromLoad: 0 } as const;
 /** Where there is much to receive the generator opens one of so many. */
 const CHECK_ONE_OF = 32;

@@ -2,35 +2,22 @@
  * How people deal with each other in the pages of our own client: private messages, reactions, speaking time, asking before sharing, how newcomers
  * start, groups that get another name and end, lost media that comes back within its session, the end for everybody.
  */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Browser } from "puppeteer-core";
+import { expect, test } from "bun:test";
 import { disarmGuard } from "../real-time.ts";
-import { Box } from "./box.ts";
-import { launch } from "./browsers.ts";
 import { Participant } from "./participant.ts";
+import { Stage } from "./stage.ts";
 import { until } from "./until.ts";
 
 disarmGuard(); // each of these files runs in a process of its own
 
-let box: Box;
-let chromium: Browser;
+const stage = new Stage({ toml: "[gateway.client]\nresolution = 180\n" });
 let ana: Participant;
 let ben: Participant;
 let cleo: Participant;
 const everybody = (): Participant[] => [ana, ben, cleo];
 
 const join = (name: string): Promise<Participant> =>
-  Participant.join(chromium, `${box.ready.base}/conduct`, name, { width: 1280, height: 720 });
-
-beforeAll(async () => {
-  box = await Box.start({ toml: "[gateway.client]\nresolution = 180\n" });
-  chromium = await launch("chromium");
-}, 120_000);
-
-afterAll(async () => {
-  await chromium?.close();
-  await box?.stop();
-}, 120_000);
+  Participant.join(stage.chromium, stage.url("conduct"), name, { width: 1280, height: 720 });
 
 test("three people meet", async () => {
   ana = await join("Ana");
@@ -194,7 +181,7 @@ test("a group gets another name, somebody is sent there, and comes back when it 
 
 test("a bridge that is silent for a while: ICE is restarted within the session, nobody is invited anew", async () => {
   const focus = async (): Promise<{ restarted: number; invited: number }> => {
-    const text = await (await fetch(`http://127.0.0.1:${box.ready.ports.focusHttp}/metrics`)).text();
+    const text = await (await fetch(`http://127.0.0.1:${stage.box.ready.ports.focusHttp}/metrics`)).text();
     const value = (name: RegExp): number => Number(name.exec(text)?.[1] ?? 0);
     return {
       restarted: value(/^\S*focus_ice_restarts\S* (\d+)/m),
@@ -202,7 +189,7 @@ test("a bridge that is silent for a while: ICE is restarted within the session, 
     };
   };
   const before = await focus();
-  const [bridge] = box.refresh().pids.bridge;
+  const [bridge] = stage.box.refresh().pids.bridge;
   if (bridge === undefined) throw new Error("no bridge");
   process.kill(bridge, "SIGSTOP");
   try {
@@ -238,5 +225,5 @@ test("a moderator ends the meeting for everybody by holding the button", async (
 
 test("no page had an error, nor had the box", () => {
   expect(everybody().flatMap((person) => person.errors().map((error) => `${person.name}: ${error}`))).toEqual([]);
-  expect(box.errors()).toEqual([]);
+  expect(stage.box.errors()).toEqual([]);
 });

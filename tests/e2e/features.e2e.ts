@@ -1,34 +1,22 @@
 /**
  * What a meeting offers beyond sound and picture, in the pages of our own client: password, lobby, AV moderation, polls, groups, BOSH alone.
  */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Browser } from "puppeteer-core";
+import { expect, test } from "bun:test";
 import { disarmGuard } from "../real-time.ts";
-import { Box } from "./box.ts";
-import { launch } from "./browsers.ts";
 import { Participant } from "./participant.ts";
 import { People } from "./people.ts";
+import { Stage } from "./stage.ts";
 
 disarmGuard(); // each of these files runs in a process of its own
 
-let box: Box;
-let chromium: Browser;
+const stage = new Stage({ toml: "[gateway.client]\nresolution = 180\n" });
 const people = new People();
-const url = (room: string): string => `${box.ready.base}/${room}`;
 
 async function join(room: string, name: string, options: Parameters<typeof Participant.join>[3] = {}) {
-  return people.add(await Participant.join(chromium, url(room), name, { width: 1280, height: 720, ...options }));
+  return people.add(
+    await Participant.join(stage.chromium, stage.url(room), name, { width: 1280, height: 720, ...options }),
+  );
 }
-
-beforeAll(async () => {
-  box = await Box.start({ toml: "[gateway.client]\nresolution = 180\n" });
-  chromium = await launch("chromium");
-}, 120_000);
-
-afterAll(async () => {
-  await chromium?.close();
-  await box?.stop();
-}, 60_000);
 
 test("a password is set, asked for, refused when wrong, and taken off again", async () => {
   const ana = await join("locked", "Ana");
@@ -145,7 +133,7 @@ test("a group is opened, somebody goes there and comes back", async () => {
 
 test("without WebSockets the page uses BOSH, and the data channel to the bridge", async () => {
   const open = async (name: string): Promise<Participant> => {
-    const person = await Participant.opened(chromium, url("bosh"), name, () => {
+    const person = await Participant.opened(stage.chromium, stage.url("bosh"), name, () => {
       class Blocked {
         constructor() {
           throw new Error("WebSockets are not to be had here");
@@ -166,4 +154,4 @@ test("without WebSockets the page uses BOSH, and the data channel to the bridge"
   await people.leave();
 }, 90_000);
 
-test("the box had no error", () => expect(box.errors()).toEqual([]));
+test("the box had no error", () => expect(stage.box.errors()).toEqual([]));

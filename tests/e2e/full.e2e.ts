@@ -2,24 +2,20 @@
  * A box at its limit: four forwarded cameras, set in its configuration. Who comes with one too many hears and sees the others and is told why his is off; a
  * second conference waits; both go on when somebody leaves.
  */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Browser } from "puppeteer-core";
+import { expect, test } from "bun:test";
 import { disarmGuard } from "../real-time.ts";
-import { Box } from "./box.ts";
-import { launch } from "./browsers.ts";
 import { Participant } from "./participant.ts";
+import { Stage } from "./stage.ts";
 import { until } from "./until.ts";
 
 disarmGuard(); // each of these files runs in a process of its own
 
-let box: Box;
-let chromium: Browser;
+const stage = new Stage({ toml: "[bridge]\nmax_cameras = 4\n[gateway.client]\nresolution = 180\n" });
 let ana: Participant;
 let ben: Participant;
 let cleo: Participant;
-const url = (room: string): string => `${box.ready.base}/${room}`;
 const stats = async (): Promise<Record<string, unknown>> =>
-  (await (await fetch(`http://127.0.0.1:${box.ready.ports.bridgeHttp[0]}/colibri/stats`)).json()) as Record<
+  (await (await fetch(`http://127.0.0.1:${stage.box.ready.ports.bridgeHttp[0]}/colibri/stats`)).json()) as Record<
     string,
     unknown
   >;
@@ -28,23 +24,13 @@ const CAMERAS_FULL = "The box carries no further cameras right now.";
 
 /** The focus hears of its bridge every few seconds, and turns nobody away in its first half minute. */
 const turnsAway = async (): Promise<boolean> => {
-  const answer = await fetch(`http://127.0.0.1:${box.ready.ports.focusHttp}/debug`);
+  const answer = await fetch(`http://127.0.0.1:${stage.box.ready.ports.focusHttp}/debug`);
   return ((await answer.json()) as Record<string, unknown>)["parley_turns_away"] === true;
 };
 
-beforeAll(async () => {
-  box = await Box.start({ toml: "[bridge]\nmax_cameras = 4\n[gateway.client]\nresolution = 180\n" });
-  chromium = await launch("chromium");
-}, 120_000);
-
-afterAll(async () => {
-  await chromium?.close();
-  await box?.stop();
-}, 60_000);
-
 test("the third camera does not fit: it is off, its owner is told, and everybody hears and sees what there is", async () => {
-  ana = await Participant.join(chromium, url("small"), "Ana", { width: 1280, height: 720 });
-  ben = await Participant.join(chromium, url("small"), "Ben", { width: 1280, height: 720 });
+  ana = await Participant.join(stage.chromium, stage.url("small"), "Ana", { width: 1280, height: 720 });
+  ben = await Participant.join(stage.chromium, stage.url("small"), "Ben", { width: 1280, height: 720 });
   await ana.seesAndHears([ben]);
   await ben.seesAndHears([ana]);
   await until(
@@ -53,7 +39,7 @@ test("the third camera does not fit: it is off, its owner is told, and everybody
     async () => (await stats())["parley_cameras"] === 2,
   );
   expect(await stats()).toMatchObject({ parley_max_cameras: 4, parley_camera_room: 2, stress_level: 0.5 });
-  cleo = await Participant.join(chromium, url("small"), "Cleo", { width: 1280, height: 720 });
+  cleo = await Participant.join(stage.chromium, stage.url("small"), "Cleo", { width: 1280, height: 720 });
   await cleo.sees(CAMERAS_FULL);
   await cleo.screenshot("cameras-full-1280x720");
   const { endpoint } = await cleo.summary();
@@ -75,7 +61,11 @@ test("switching it on is refused while there is no room", async () => {
 
 test("another conference waits at the door, and is told so", async () => {
   await until("the focus to turn conferences away", 60_000, turnsAway);
-  const dan = await Participant.join(chromium, url("other"), "Dan", { wait: false, width: 1280, height: 720 });
+  const dan = await Participant.join(stage.chromium, stage.url("other"), "Dan", {
+    wait: false,
+    width: 1280,
+    height: 720,
+  });
   await dan.sees("The box is full. You come in as soon as there is room.");
   await dan.screenshot("box-full-1280x720");
   await ben.close();

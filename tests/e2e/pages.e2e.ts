@@ -2,11 +2,10 @@
  * Each page at the size of the box's screen, of a phone and of a desktop, in light and dark: nothing scrolls sideways, nothing fails; a picture of each is
  * kept for people to look at.
  */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Browser } from "puppeteer-core";
+import { expect, test } from "bun:test";
 import { disarmGuard } from "../real-time.ts";
-import { Box } from "./box.ts";
-import { launch, openPage, screenshot } from "./browsers.ts";
+import { openPage, screenshot } from "./browsers.ts";
+import { Stage } from "./stage.ts";
 import { until } from "./until.ts";
 
 disarmGuard(); // each of these files runs in a process of its own
@@ -19,27 +18,16 @@ const SIZES = [
   [1440, 900],
 ] as const;
 
-let box: Box;
-let chromium: Browser;
-
-beforeAll(async () => {
-  box = await Box.start();
-  chromium = await launch("chromium");
-}, 120_000);
-
-afterAll(async () => {
-  await chromium?.close();
-  await box?.stop();
-}, 60_000);
+const stage = new Stage();
 
 test.each(SIZES)(
   "before the meeting and alone in it at %i × %i",
   async (width, height) => {
     for (const scheme of ["light", "dark"] as const) {
-      const { page, context, errors } = await openPage(chromium);
+      const { page, context, errors } = await openPage(stage.chromium);
       await page.setViewport({ width, height });
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-      await page.goto(`${box.ready.base}/picture-book-${width}-${scheme}`, { waitUntil: "load" });
+      await page.goto(`${stage.box.ready.base}/picture-book-${width}-${scheme}`, { waitUntil: "load" });
       await page.waitForSelector("#join", { visible: true });
       const playing = "[...document.querySelectorAll('video')].some((each) => each.videoWidth > 0)";
       await until("the preview", 15_000, () => page.evaluate(playing) as Promise<boolean>);
@@ -60,11 +48,11 @@ test.each(SIZES)(
 );
 
 test("the start page, and one that is not there", async () => {
-  const { page, context } = await openPage(chromium);
+  const { page, context } = await openPage(stage.chromium);
   await page.setViewport({ width: 1440, height: 900 });
-  await page.goto(`${box.ready.base}/`, { waitUntil: "load" });
+  await page.goto(`${stage.box.ready.base}/`, { waitUntil: "load" });
   await screenshot(page, "start-1440x900");
-  const missing = await page.goto(`${box.ready.base}/assets/none.js`);
+  const missing = await page.goto(`${stage.box.ready.base}/assets/none.js`);
   expect(missing?.status()).toBe(404);
   await context.close();
 }, 30_000);

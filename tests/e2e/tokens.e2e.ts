@@ -2,14 +2,13 @@
  * Tokens in links, in the pages of our own client: a moderator by claim, what is said of a token that does not hold, guests who wait for the host,
  * and where to log in.
  */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
-import type { Browser } from "puppeteer-core";
 import { disarmGuard } from "../real-time.ts";
 import { Box } from "./box.ts";
-import { launch } from "./browsers.ts";
 import { Participant } from "./participant.ts";
 import { People } from "./people.ts";
+import { Stage } from "./stage.ts";
 
 disarmGuard(); // each of these files runs in a process of its own
 
@@ -26,28 +25,17 @@ function token(claims: object = {}, secret = SECRET): string {
 }
 const moderator = { context: { user: { id: "2", name: "Mona", moderator: true } } };
 
-let box: Box;
-let chromium: Browser;
+const stage = new Stage({ toml: `${TOKENS}${GUESTS_WAIT}[gateway.client]\nresolution = 180\n` });
 const people = new People();
 const url = (room: string, jwt?: string): string =>
-  `${box.ready.base}/${room}${jwt === undefined ? "" : `?jwt=${jwt}`}`;
+  `${stage.box.ready.base}/${room}${jwt === undefined ? "" : `?jwt=${jwt}`}`;
 
 async function join(room: string, name: string, jwt?: string, wait = true): Promise<Participant> {
-  return people.add(await Participant.join(chromium, url(room, jwt), name, { wait, width: 1280, height: 720 }));
+  return people.add(await Participant.join(stage.chromium, url(room, jwt), name, { wait, width: 1280, height: 720 }));
 }
 
-beforeAll(async () => {
-  box = await Box.start({ toml: `${TOKENS}${GUESTS_WAIT}[gateway.client]\nresolution = 180\n` });
-  chromium = await launch("chromium");
-}, 120_000);
-
-afterAll(async () => {
-  await chromium?.close();
-  await box?.stop();
-}, 60_000);
-
 test("the link's token names its holder and makes a moderator of whom it says so, and of nobody else", async () => {
-  const context = await chromium.createBrowserContext();
+  const context = await stage.chromium.createBrowserContext();
   const page = await context.newPage();
   await page.goto(url("named", token(moderator)), { waitUntil: "load" });
   await page.waitForSelector("#name");
@@ -99,14 +87,14 @@ test("a token outlives a dropped connection", async () => {
   await people.gone();
 }, 60_000);
 
-test("the box had no error", () => expect(box.errors()).toEqual([]));
+test("the box had no error", () => expect(stage.box.errors()).toEqual([]));
 
 test("where only people with a token may come in, others are shown the way to one", async () => {
   const strict = await Box.start({
     toml: `${TOKENS}[gateway.client]\nresolution = 180\ntokenAuthUrl = "https://id.example/login/{room}"\n`,
   });
   try {
-    const person = await Participant.join(chromium, `${strict.ready.base}/Weekly-Plan`, "Nora", { wait: false });
+    const person = await Participant.join(stage.chromium, `${strict.ready.base}/Weekly-Plan`, "Nora", { wait: false });
     await person.sees("You log in at another place and come back to this room.");
     expect(await person.page.evaluate(() => document.querySelector<HTMLAnchorElement>("dialog a.primary")?.href)).toBe(
       "https://id.example/login/Weekly-Plan",
