@@ -8,6 +8,7 @@ import { isFromChild, type ToChild } from "./child-messages.ts";
 import { monotonicNow } from "./clock.ts";
 import { bridgeSlice, focusSlice, gatewaySlice, httpUrl, serverId, xmppSlice } from "./config/slices.ts";
 import { writeFileSafely } from "./data-folder.ts";
+import { DeadlineTimer } from "./deadline-timer.ts";
 import { machineAddresses, machineCores } from "./machine.ts";
 import { ownHosts, type Process, type ReadyContent, readyContent, webAddress } from "./ready-file.ts";
 import { type ChildId, type Ports, Supervision, type SupervisionAction } from "./supervision.ts";
@@ -54,7 +55,7 @@ export const supervise = async (options: SupervisorOptions): Promise<number> => 
   const running = new Map<ChildId, Running>();
   let localBridges: Readonly<Record<string, string>> = {};
   let ready = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timer = new DeadlineTimer(() => perform(supervision.handleTimeout(monotonicNow())));
   const finished = Promise.withResolvers<number>();
 
   const controlPorts = (): Ports => running.get("control")?.ports ?? lastControlPorts;
@@ -221,17 +222,7 @@ export const supervise = async (options: SupervisorOptions): Promise<number> => 
           break;
       }
     }
-    schedule();
-  };
-
-  const schedule = (): void => {
-    clearTimeout(timer);
-    const deadline = supervision.nextDeadline();
-    if (deadline === undefined) return;
-    timer = setTimeout(
-      () => perform(supervision.handleTimeout(monotonicNow())),
-      Math.max(0, deadline.at - monotonicNow()),
-    );
+    timer.set(supervision.nextDeadline());
   };
 
   const writeReadyFile = (): ReadyContent => {
@@ -319,7 +310,7 @@ export const supervise = async (options: SupervisorOptions): Promise<number> => 
 
   perform(supervision.start(monotonicNow()));
   const code = await finished.promise;
-  clearTimeout(timer);
+  timer.set(undefined);
   clearInterval(watchNetwork);
   clearInterval(watchLoad);
   process.off("SIGINT", interrupt);

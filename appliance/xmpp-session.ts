@@ -11,6 +11,7 @@ import { connect, type Socket } from "node:net";
 import { checkServerIdentity, connect as connectTls, type TLSSocket } from "node:tls";
 import { monotonicNow } from "./clock.ts";
 import type { ServerTrust } from "./config.ts";
+import { DeadlineTimer } from "./deadline-timer.ts";
 import type { Logger } from "./log.ts";
 import { attr, type Element } from "./wire/xml.ts";
 import { ClientStream, type ClientStreamAction, type ClientStreamOptions } from "./xmpp-client-stream.ts";
@@ -60,7 +61,7 @@ export class XmppSession {
   #socket: Socket | TLSSocket | undefined;
   /** Distinguishes events of this connection from late ones of the last. */
   #generation = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timer = new DeadlineTimer(() => this.#perform(this.#stream.tick(monotonicNow())));
   #reconnect: ReturnType<typeof setTimeout> | undefined;
   #running = false;
   #fault: string | undefined = "not connected yet";
@@ -251,7 +252,7 @@ export class XmppSession {
           break;
       }
     }
-    this.#arm();
+    this.#timer.set(this.#stream.nextDeadline());
   }
 
   #write(data: string): void {
@@ -279,16 +280,6 @@ export class XmppSession {
       }
     }
     this.#options.handlers.stanza(stanza);
-  }
-
-  #arm(): void {
-    clearTimeout(this.#timer);
-    const deadline = this.#stream.nextDeadline();
-    if (deadline === undefined) return;
-    this.#timer = setTimeout(
-      () => this.#perform(this.#stream.tick(monotonicNow())),
-      Math.max(0, deadline.at - monotonicNow()),
-    );
   }
 }
 

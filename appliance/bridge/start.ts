@@ -6,6 +6,7 @@ import { networkInterfaces, type as osType } from "node:os";
 import packageJson from "../../package.json";
 import { monotonicNow, wallNow } from "../clock.ts";
 import type { BridgeConfig } from "../config.ts";
+import { DeadlineTimer } from "../deadline-timer.ts";
 import type { PartEnvironment, RunningPart } from "../part.ts";
 import { threadCount } from "../threads.ts";
 import { type InterfaceAddress, plainAddress, readPublicAddress, selectAddresses } from "./addresses.ts";
@@ -26,8 +27,6 @@ import { Transport } from "./transport/transport.ts";
 
 const READY_TIMEOUT_MS = 15_000;
 const MAX_CONFERENCES = 1_000;
-/** A timer never sleeps longer than this; the core is asked again then. */
-const MAX_SLEEP_MS = 60_000;
 /** What the goodbye to the brewery gets before the process ends by a fault. */
 const LEAVE_MS = 200;
 const SHUTDOWN_MS = 5_000;
@@ -166,28 +165,16 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
       }),
   });
 
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  /** When it goes off. */
-  let timerAt = Number.POSITIVE_INFINITY;
+  const timer = new DeadlineTimer(() => {
+    bridge.handleTimeout(monotonicNow(), wallNow());
+    done();
+  });
   let stopped = false;
   const done = (): void => {
     const commands: MediaCommand[] = [];
     for (const action of bridge.take()) perform(action, commands);
     if (commands.length > 0) loop.send(commands);
-    const deadline = stopped ? undefined : bridge.nextDeadline();
-    // One that goes off too early finds nothing to do and is set anew: cheaper than setting it anew after every input.
-    if (deadline !== undefined && deadline.at >= timerAt) return;
-    clearTimeout(timer);
-    timerAt = deadline?.at ?? Number.POSITIVE_INFINITY;
-    if (deadline === undefined) return;
-    timer = setTimeout(
-      () => {
-        timerAt = Number.POSITIVE_INFINITY;
-        bridge.handleTimeout(monotonicNow(), wallNow());
-        done();
-      },
-      Math.min(MAX_SLEEP_MS, Math.max(0, deadline.at - monotonicNow())),
-    );
+    timer.set(stopped ? undefined : bridge.nextDeadline());
   };
 
   const channelEvents: ColibriWsEvents = {

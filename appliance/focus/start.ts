@@ -4,6 +4,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { monotonicNow, wallNow } from "../clock.ts";
 import type { FocusConfig } from "../config.ts";
+import { DeadlineTimer } from "../deadline-timer.ts";
 import { fetchBounded } from "../fetch-bounded.ts";
 import type { PartEnvironment, RunningPart } from "../part.ts";
 import { threadCount } from "../threads.ts";
@@ -26,7 +27,7 @@ export async function startFocus(config: FocusConfig, environment: PartEnvironme
   const { log } = environment;
   const focus = new Focus(focusSettings(config), { id, uuid: randomUUID });
   const httpWaiting = new Map<number, (answer: HttpAnswer) => void>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timer = new DeadlineTimer(() => handle({ kind: "tick" }));
   let busy = false;
   const queue: FocusInput[] = [];
 
@@ -38,10 +39,7 @@ export async function startFocus(config: FocusConfig, environment: PartEnvironme
     for (let next = queue.shift(); next !== undefined; next = queue.shift())
       for (const action of focus.handle(monotonicNow(), next)) perform(action);
     busy = false;
-    clearTimeout(timer);
-    const deadline = focus.nextDeadline();
-    if (deadline !== undefined)
-      timer = setTimeout(() => handle({ kind: "tick" }), Math.max(0, deadline.at - monotonicNow()));
+    timer.set(focus.nextDeadline());
   };
 
   const perform = (action: FocusAction): void => {
@@ -135,7 +133,7 @@ export async function startFocus(config: FocusConfig, environment: PartEnvironme
     for (const answer of httpWaiting.values()) answer({ status: 503, body: "Error: 503 shutting down", json: false });
     httpWaiting.clear();
     await Promise.all([client.stop(deadlineMs), component?.stop(deadlineMs), http.stop()]);
-    clearTimeout(timer); // the end of the sessions was an input, too
+    timer.set(undefined); // the end of the sessions was an input, too
   };
 
   return {

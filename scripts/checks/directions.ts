@@ -8,6 +8,7 @@ const PARTS = ["bridge", "focus", "gateway", "recorder", "token", "xmpp"];
 /** Files of appliance/ that parts share. All others there compose parts and are above them. */
 const SHARED = new Set([
   "clock.ts",
+  "deadline-timer.ts",
   "deadlines.ts",
   "fetch-bounded.ts",
   "jwt.ts",
