@@ -88,19 +88,20 @@ const steps: readonly Step[] = [
   { name: "e2e", commands: [plain([join(root, "tests/e2e/run.ts"), ...(only === "e2e" ? patterns : [])])] },
 ];
 
-/** Longer than any test is silent (tests/e2e/five.e2e.ts: ten minutes). */
+/** Longer than any test is silent (tests/e2e/five.soak.ts: ten minutes). */
 const SILENCE_MS = 15 * 60_000;
 const GRACE_MS = 20_000;
 
 let current: WatchedCommand | undefined;
-for (const signal of ["SIGINT", "SIGTERM"] as const)
+// What runs is in a process group of its own: the terminal tells only this one.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   process.on(signal, () => {
     current?.stop();
     process.stdout.write(`\nparley: ended by ${signal}\n`);
     process.exit(130);
   });
 
-/** Runs a command; what it says goes on as it comes. One that hangs counts as one failure more. */
+/** Runs a command; what it says goes on as it comes. One that hangs has failed, even if no test says so. */
 const runOne = async (name: string, { args, provider }: Command): Promise<Counts> => {
   if (provider !== undefined) process.stdout.write(`-- SRTP by ${provider}\n`);
   current = watchedCommand([process.execPath, ...args], {

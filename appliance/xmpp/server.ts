@@ -25,7 +25,7 @@ import { roster } from "./features/roster.ts";
 import { sessionRequest } from "./features/session-request.ts";
 import { version } from "./features/version.ts";
 import { Federation, type FederationRules } from "./federation.ts";
-import type { Host, HttpPage } from "./host.ts";
+import type { Host, HttpPage, HttpRequest } from "./host.ts";
 import { Logins } from "./logins.ts";
 import { type Roster, Rosters } from "./roster/rosters.ts";
 import { REMOTE_OFF, Router } from "./router.ts";
@@ -139,12 +139,10 @@ export class XmppServer {
       sessions: this.#keeper.sessions,
       wallClock,
       random,
-      fetch: (url) => {
-        const id = this.#fetch((now, status, body) =>
+      fetch: (url) =>
+        this.#fetch({ method: "GET", url, headers: {} }, (now, status, body) =>
           this.#logins.fetched(now, url, status === 200 ? body : undefined),
-        );
-        if (id !== undefined) act({ type: "fetch", id, method: "GET", url, headers: {} });
-      },
+        ),
     });
 
     this.#rosters = new Rosters(options.rosters ?? new Map(), (change) => act({ type: "store", change }));
@@ -276,8 +274,7 @@ export class XmppServer {
       http: (host, { id: name, request }) => {
         const done = (at: Millis, status: number | undefined, body: string): void =>
           this.#router.perform(at, host, host.httpAnswered?.(at, name, { status: status ?? 0, body }) ?? []);
-        const id = this.#fetch(done);
-        if (id !== undefined) act({ type: "fetch", id, ...request });
+        this.#fetch(request, done);
       },
       count,
       becameAvailable: (now, session) => this.#available(now, session),
@@ -398,14 +395,14 @@ export class XmppServer {
     }
   }
 
-  #fetch(done: FetchDone): number | undefined {
+  #fetch(request: HttpRequest, done: FetchDone): void {
     if (this.#fetches.size >= MAX_FETCHES) {
       this.#count("too-many-fetches");
       this.#refusedFetches.push(done);
-      return undefined;
+      return;
     }
     this.#fetches.set(++this.#lastFetch, done);
-    return this.#lastFetch;
+    this.#actions.push({ type: "fetch", id: this.#lastFetch, ...request });
   }
 
   #pushed(session: Session): Element | undefined {

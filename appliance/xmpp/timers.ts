@@ -53,7 +53,10 @@ export class Timers<Key> {
       this.#current.delete(top.key);
       this.#taken.add(top.key);
     }
-    for (const key of this.#taken) if (this.#taken.delete(key)) work(key);
+    for (const key of this.#taken) {
+      this.#taken.delete(key);
+      work(key);
+    }
   }
 
   #dropStale(): void {

@@ -14,16 +14,18 @@ export interface Watch {
   readonly graceMs: number;
 }
 
+export interface Outcome {
+  /** What both streams said. */
+  readonly text: string;
+  readonly code: number;
+  /** Its last line, if it was ended for its silence. */
+  readonly hungAfter: string | undefined;
+}
+
 export interface WatchedCommand {
   /** Asks it and what it started to end. */
   stop(): void;
-  readonly ended: Promise<{
-    /** Of both streams. */
-    readonly text: string;
-    readonly code: number;
-    /** Its last line, if it was ended for its silence. */
-    readonly hungAfter: string | undefined;
-  }>;
+  readonly ended: Promise<Outcome>;
 }
 
 export function watchedCommand(command: readonly string[], watch: Watch): WatchedCommand {
@@ -65,7 +67,7 @@ export function watchedCommand(command: readonly string[], watch: Watch): Watche
     }
   };
   heard();
-  const ended = async (): Promise<{ text: string; code: number; hungAfter: string | undefined }> => {
+  const ended = async (): Promise<Outcome> => {
     await Promise.all([pass(child.stdout, "stdout"), pass(child.stderr, "stderr")]);
     const code = await child.exited;
     clearTimeout(timer);

@@ -27,7 +27,7 @@ test.each(SIZES)(
       const { page, context, errors } = await openPage(stage.chromium);
       await page.setViewport({ width, height });
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-      await page.goto(`${stage.box.ready.base}/picture-book-${width}-${scheme}`, { waitUntil: "load" });
+      await page.goto(stage.url(`picture-book-${width}-${scheme}`), { waitUntil: "load" });
       await page.waitForSelector("#join", { visible: true });
       const playing = "[...document.querySelectorAll('video')].some((each) => each.videoWidth > 0)";
       await until("the preview", 15_000, () => page.evaluate(playing) as Promise<boolean>);
@@ -50,9 +50,9 @@ test.each(SIZES)(
 test("the start page, and one that is not there", async () => {
   const { page, context } = await openPage(stage.chromium);
   await page.setViewport({ width: 1440, height: 900 });
-  await page.goto(`${stage.box.ready.base}/`, { waitUntil: "load" });
+  await page.goto(stage.url(""), { waitUntil: "load" });
   await screenshot(page, "start-1440x900");
-  const missing = await page.goto(`${stage.box.ready.base}/assets/none.js`);
+  const missing = await page.goto(stage.url("assets/none.js"));
   expect(missing?.status()).toBe(404);
   await context.close();
 }, 30_000);

@@ -1,38 +1,29 @@
 /**
  * What dies comes back (design.md 2): the bridge killed, the control process killed, in mid-meeting and without a reload.
  */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Browser } from "puppeteer-core";
+import { beforeAll, expect, test } from "bun:test";
 import { disarmGuard } from "../real-time.ts";
-import { alive, Box } from "./box.ts";
-import { launch } from "./browsers.ts";
+import { alive } from "./box.ts";
 import { Participant } from "./participant.ts";
 import { Slowness } from "./slowness.ts";
+import { Stage } from "./stage.ts";
 import { until } from "./until.ts";
 
 disarmGuard(); // each of these files runs in a process of its own
 
-let box: Box;
-let chromium: Browser;
+const stage = new Stage();
 let ana: Participant;
 let ben: Participant;
 let cleo: Participant;
 const everybody = (): Participant[] => [ana, ben, cleo];
 
 beforeAll(async () => {
-  box = await Box.start();
-  chromium = await launch("chromium");
-  const room = `${box.ready.base}/recovery`;
-  ana = await Participant.join(chromium, room, "Ana");
-  ben = await Participant.join(chromium, room, "Ben");
-  cleo = await Participant.join(chromium, room, "Cleo");
+  const room = stage.url("recovery");
+  ana = await Participant.join(stage.chromium, room, "Ana");
+  ben = await Participant.join(stage.chromium, room, "Ben");
+  cleo = await Participant.join(stage.chromium, room, "Cleo");
   for (const person of everybody()) await person.seesAndHears(everybody().filter((each) => each !== person));
 }, 400_000);
-
-afterAll(async () => {
-  await chromium?.close();
-  await box?.stop();
-}, 60_000);
 
 /** Frames decoded from each other person, by name. */
 async function frames(person: Participant): Promise<Map<string, number>> {
@@ -47,7 +38,7 @@ async function frames(person: Participant): Promise<Map<string, number>> {
 }
 
 test("the bridge is killed: pictures of everybody are back within 5 s of the kill", async () => {
-  const [pid] = box.ready.pids.bridge;
+  const [pid] = stage.box.ready.pids.bridge;
   if (pid === undefined) throw new Error("no bridge");
   const slowness = new Slowness();
   process.kill(pid, "SIGKILL");
@@ -65,7 +56,7 @@ test("the bridge is killed: pictures of everybody are back within 5 s of the kil
 }, 60_000);
 
 test("the control process is killed: everybody is back within 10 s, without a reload", async () => {
-  const { control } = box.refresh().pids;
+  const { control } = stage.box.refresh().pids;
   const slowness = new Slowness();
   process.kill(control, "SIGKILL");
   const killed = performance.now();
@@ -87,8 +78,8 @@ test("the control process is killed: everybody is back within 10 s, without a re
 }, 150_000);
 
 test("Ctrl-C stops all of it, at once", async () => {
-  const pids = [box.ready.pids.supervisor, box.refresh().pids.control, ...box.ready.pids.bridge];
-  const seconds = await box.stop();
+  const pids = [stage.box.ready.pids.supervisor, stage.box.refresh().pids.control, ...stage.box.ready.pids.bridge];
+  const seconds = await stage.box.stop();
   expect(seconds).toBeLessThan(5);
   await until("all processes to be gone", 2_000, () => pids.every((pid) => !alive(pid)));
 }, 30_000);

@@ -34,8 +34,8 @@ export class Stage {
     return this.#chromium;
   }
 
-  /** Of a room's page. */
-  url(room: string): string {
-    return `${this.box.ready.base}/${room}`;
+  /** Of a page of the box: a room's, or any other path. */
+  url(path: string): string {
+    return `${this.box.ready.base}/${path}`;
   }
 }

@@ -27,8 +27,7 @@ const moderator = { context: { user: { id: "2", name: "Mona", moderator: true } 
 
 const stage = new Stage({ toml: `${TOKENS}${GUESTS_WAIT}[gateway.client]\nresolution = 180\n` });
 const people = new People();
-const url = (room: string, jwt?: string): string =>
-  `${stage.box.ready.base}/${room}${jwt === undefined ? "" : `?jwt=${jwt}`}`;
+const url = (room: string, jwt?: string): string => stage.url(jwt === undefined ? room : `${room}?jwt=${jwt}`);
 
 async function join(room: string, name: string, jwt?: string, wait = true): Promise<Participant> {
   return people.add(await Participant.join(stage.chromium, url(room, jwt), name, { wait, width: 1280, height: 720 }));
