@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { type Counts, countTests } from "./checks/count-tests.ts";
-import { type WatchedCommand, watchedCommand } from "./checks/watched-command.ts";
+import { watchedCommand } from "./checks/watched-command.ts";
 
 const root = resolve(import.meta.dir, "..");
 
@@ -92,19 +92,10 @@ const steps: readonly Step[] = [
 const SILENCE_MS = 15 * 60_000;
 const GRACE_MS = 20_000;
 
-let current: WatchedCommand | undefined;
-// What runs is in a process group of its own: the terminal tells only this one.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-  process.on(signal, () => {
-    current?.stop();
-    process.stdout.write(`\nparley: ended by ${signal}\n`);
-    process.exit(130);
-  });
-
 /** Runs a command; what it says goes on as it comes. One that hangs has failed, even if no test says so. */
 const runOne = async (name: string, { args, provider }: Command): Promise<Counts> => {
   if (provider !== undefined) process.stdout.write(`-- SRTP by ${provider}\n`);
-  current = watchedCommand([process.execPath, ...args], {
+  const { text, code, hungAfter } = await watchedCommand([process.execPath, ...args], {
     cwd: root,
     // Read by appliance/bridge/media-loop/test-provider.ts.
     env: { ...process.env, PARLEY_TEST_SRTP_PROVIDER: provider ?? "" },
@@ -112,8 +103,6 @@ const runOne = async (name: string, { args, provider }: Command): Promise<Counts
     silenceMs: SILENCE_MS,
     graceMs: GRACE_MS,
   });
-  const { text, code, hungAfter } = await current.ended;
-  current = undefined;
   const counts = countTests(name, text, code);
   if (hungAfter === undefined) return counts;
   process.stdout.write(

@@ -2,6 +2,7 @@
  * Shell: a command that is ended when it has said nothing for too long, with all that it started: a test that hangs must not take the whole run's time and its
  * last line with it.
  */
+import { readdirSync, readFileSync } from "node:fs";
 
 export interface Watch {
   readonly cwd: string;
@@ -22,40 +23,59 @@ export interface Outcome {
   readonly hungAfter: string | undefined;
 }
 
-export interface WatchedCommand {
-  /** Asks it and what it started to end. */
-  stop(): void;
-  readonly ended: Promise<Outcome>;
+/** Of all its threads. Empty once it has ended. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`)
+      .flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" "))
+      .filter((child) => child !== "")
+      .map(Number);
+  } catch {
+    return [];
+  }
 }
 
-export function watchedCommand(command: readonly string[], watch: Watch): WatchedCommand {
-  // A process group of its own: whatever it starts ends with it.
+/** The process and what descends from it. Browsers have process groups and sessions of their own: only by descent are they found. */
+function familyOf(pid: number): Set<number> {
+  const family = new Set([pid]);
+  for (const each of family) for (const child of childrenOf(each)) family.add(child);
+  return family;
+}
+
+function signal(pids: Iterable<number>, name: "SIGTERM" | "SIGKILL"): void {
+  for (const pid of pids)
+    try {
+      process.kill(pid, name);
+    } catch {
+      // ended already
+    }
+}
+
+export async function watchedCommand(command: readonly string[], watch: Watch): Promise<Outcome> {
   const child = Bun.spawn([...command], {
     cwd: watch.cwd,
     env: watch.env,
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
-    detached: true,
   });
-  const signal = (name: "SIGTERM" | "SIGKILL"): void => {
-    try {
-      process.kill(-child.pid, name);
-    } catch {
-      // all gone already
-    }
-  };
   let text = "";
   let hungAfter: string | undefined;
   let timer: Timer | undefined;
+  const end = (): void => {
+    hungAfter = text.trimEnd().split("\n").at(-1) ?? "";
+    const family = familyOf(child.pid);
+    signal(family, "SIGTERM");
+    // Whoever ended first has left its own behind: what there was then goes, and what there is now.
+    timer = setTimeout(
+      () => signal(new Set([...family].flatMap((pid) => [...familyOf(pid)])), "SIGKILL"),
+      watch.graceMs,
+    );
+  };
   const heard = (): void => {
     if (hungAfter !== undefined) return;
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      hungAfter = text.trimEnd().split("\n").at(-1) ?? "";
-      signal("SIGTERM");
-      timer = setTimeout(() => signal("SIGKILL"), watch.graceMs);
-    }, watch.silenceMs);
+    timer = setTimeout(end, watch.silenceMs);
   };
   const pass = async (from: ReadableStream<Uint8Array>, stream: "stdout" | "stderr"): Promise<void> => {
     const decoder = new TextDecoder();
@@ -67,11 +87,8 @@ export function watchedCommand(command: readonly string[], watch: Watch): Watche
     }
   };
   heard();
-  const ended = async (): Promise<Outcome> => {
-    await Promise.all([pass(child.stdout, "stdout"), pass(child.stderr, "stderr")]);
-    const code = await child.exited;
-    clearTimeout(timer);
-    return { text, code, hungAfter };
-  };
-  return { stop: () => signal("SIGTERM"), ended: ended() };
+  await Promise.all([pass(child.stdout, "stdout"), pass(child.stderr, "stderr")]);
+  const code = await child.exited;
+  clearTimeout(timer);
+  return { text, code, hungAfter };
 }
