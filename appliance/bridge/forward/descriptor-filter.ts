@@ -16,6 +16,7 @@ export class DescriptorFilter implements LayerFilter {
   /** Decode target that passes; −1: none. */
   #target = -1;
   #frameDelta = 0;
+  #newestFrame = 0;
   #templateOffset = 0;
   #needsKeyFrame = false;
 
@@ -38,6 +39,7 @@ export class DescriptorFilter implements LayerFilter {
     this.#structure = structure;
     this.#target = structure?.targetFor(this.#spatial, this.#temporal) ?? -1;
     this.#needsKeyFrame = false;
+    this.#newestFrame = (packet.frameNumber - 1) & 0xffff;
     this.#frameDelta = last.frameNumber < 0 ? 0 : last.frameNumber + 1 - packet.frameNumber;
     this.#templateOffset = last.frameNumber < 0 ? 0 : (last.templateEnd - (structure?.templateIdOffset ?? 0)) & 63;
     this.#rememberTemplates(last);
@@ -52,10 +54,13 @@ export class DescriptorFilter implements LayerFilter {
       this.#needsKeyFrame = false;
       this.#rememberTemplates(last);
     }
-    let slot = this.#decisions.find(packet.frameNumber);
+    // A frame that is newer than all before has no decision: nothing to look through.
+    const inOrder = ((packet.frameNumber - this.#newestFrame) << 16) >> 16 > 0;
+    let slot = inOrder ? -1 : this.#decisions.find(packet.frameNumber);
     if (slot < 0) {
       this.#decisions.add(packet.frameNumber, this.#decide(structure), 0, 0);
-      slot = this.#decisions.find(packet.frameNumber);
+      slot = this.#decisions.newest;
+      if (inOrder) this.#newestFrame = packet.frameNumber;
     }
     if (!this.#decisions.accepted(slot)) return false;
     const passing = this.#target;

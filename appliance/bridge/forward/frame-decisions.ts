@@ -31,6 +31,11 @@ export class FrameDecisions {
     return -1;
   }
 
+  /** Slot of what was added last. */
+  get newest(): number {
+    return this.#newest;
+  }
+
   /** Reads what the next packet will need (media-loop/ahead.ts); the number means nothing. */
   ahead(): number {
     return this.#second;

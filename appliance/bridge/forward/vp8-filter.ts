@@ -46,10 +46,12 @@ export class Vp8Filter implements LayerFilter {
   }
 
   accept(packet: RtpPacket, rewrite: Rewrite, last: LastSent): boolean {
-    let slot = this.#decisions.find(packet.timestamp);
+    // A frame that is newer than all before has no decision: nothing to look through.
+    const inOrder = difference32(packet.timestamp, this.#newestTimestamp) > 0;
+    let slot = inOrder ? -1 : this.#decisions.find(packet.timestamp);
     if (slot < 0) {
-      this.#decide(packet, last);
-      slot = this.#decisions.find(packet.timestamp);
+      this.#decide(packet, last, inOrder);
+      slot = this.#decisions.newest;
     }
     if (!this.#decisions.accepted(slot)) return false;
     rewrite.marker = packet.marker;
@@ -59,8 +61,7 @@ export class Vp8Filter implements LayerFilter {
     return true;
   }
 
-  #decide(packet: RtpPacket, last: LastSent): void {
-    const inOrder = difference32(packet.timestamp, this.#newestTimestamp) > 0;
+  #decide(packet: RtpPacket, last: LastSent, inOrder: boolean): void {
     const temporal = packet.temporalLayer;
     let accepted = temporal <= this.#target;
     if (packet.keyFrame) this.#allowed = this.#target;

@@ -29,6 +29,8 @@ export class Vp9Filter implements LayerFilter {
   /** Spatial layers of the newest picture that passed. Bits. */
   #passed = 0;
   #withoutTop = 0;
+  /** Highest spatial layer of the newest picture that was decided about; −1: none yet. */
+  #decided = -1;
   #newestTimestamp = 0;
   readonly #dropped = new DroppedPictures();
   #pictureDelta = 0;
@@ -58,6 +60,7 @@ export class Vp9Filter implements LayerFilter {
     this.#top = 0;
     this.#available = LAYERS - 1;
     this.#withoutTop = 0;
+    this.#decided = -1;
     this.#newestTimestamp = (packet.timestamp - 1) >>> 0;
     this.#dropped.begin();
     this.#pictureDelta = last.pictureId < 0 || packet.pictureId < 0 ? 0 : last.pictureId + 1 - packet.pictureId;
@@ -68,17 +71,21 @@ export class Vp9Filter implements LayerFilter {
   }
 
   accept(packet: RtpPacket, rewrite: Rewrite, last: LastSent): boolean {
-    let picture = this.#pictures.find(packet.timestamp);
+    // What is newer than all before has no decision: nothing to look through.
+    const inOrder = difference32(packet.timestamp, this.#newestTimestamp) > 0;
+    let picture = inOrder ? -1 : this.#pictures.find(packet.timestamp);
     if (picture < 0) {
-      this.#decidePicture(packet, last);
-      picture = this.#pictures.find(packet.timestamp);
+      this.#decidePicture(packet, last, inOrder);
+      picture = this.#pictures.newest;
     }
     if (!this.#pictures.accepted(picture)) return false;
     const key = packet.timestamp * LAYERS + packet.spatialLayer;
-    let frame = this.#frames.find(key);
+    const newest = packet.timestamp === this.#newestTimestamp && packet.spatialLayer > this.#decided;
+    let frame = newest ? -1 : this.#frames.find(key);
     if (frame < 0) {
+      if (newest) this.#decided = packet.spatialLayer;
       this.#frames.add(key, this.#decideFrame(packet), 0, 0);
-      frame = this.#frames.find(key);
+      frame = this.#frames.newest;
     }
     if (!this.#frames.accepted(frame)) return false;
     rewrite.marker = packet.marker || (packet.frameEnd && packet.spatialLayer === this.#top);
@@ -88,8 +95,7 @@ export class Vp9Filter implements LayerFilter {
     return true;
   }
 
-  #decidePicture(packet: RtpPacket, last: LastSent): void {
-    const inOrder = difference32(packet.timestamp, this.#newestTimestamp) > 0;
+  #decidePicture(packet: RtpPacket, last: LastSent, inOrder: boolean): void {
     const temporal = packet.temporalLayer;
     let accepted = temporal <= this.#targetTemporal;
     if (packet.keyFrame) this.#allowedTemporal = this.#targetTemporal;
@@ -99,6 +105,7 @@ export class Vp9Filter implements LayerFilter {
     }
     if (inOrder) {
       this.#newestTimestamp = packet.timestamp;
+      this.#decided = -1;
       if (accepted) this.#nextPicture(packet);
     }
     if (!accepted) {
