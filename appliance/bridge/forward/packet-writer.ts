@@ -34,6 +34,8 @@ export const NO_EXTENSIONS: OutgoingExtensions = {
 export const MAX_MID_LENGTH = 16;
 /** The longest header that the functions here write: fixed part, block header, and elements with a mid and a descriptor of 255 bytes. */
 export const MAX_HEADER_LENGTH = 12 + 4 + 4 + 5 + 3 + (2 + MAX_MID_LENGTH) + 257 + 3;
+/** The longest that `writeAudioHeader` writes: fixed part, block header, level, mid, padding. */
+export const MAX_AUDIO_HEADER_LENGTH = 12 + 4 + 3 + (2 + MAX_MID_LENGTH) + 3;
 
 /** Id of the transport-wide number where a video packet may carry nothing else, in the usual form; 0: it may carry other things. */
 export const usualVideoId = ({ transportCc }: OutgoingExtensions): number => (transportCc <= 14 ? transportCc : 0);

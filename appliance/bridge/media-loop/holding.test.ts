@@ -73,7 +73,7 @@ describe("a loop that holds", () => {
       timestamp: number * 3000,
       marker: true,
       transportSequence: number,
-      payload: vp8Payload({ pictureId: number, zeroIndex: number, key: number === 1 }),
+      payload: vp8Payload({ pictureId: number, zeroIndex: number, key: number === 1, size: 600 }),
     });
   const sound = (peer: TestPeer, sequence: number): void =>
     peer.send({ ssrc: 11, sequence, timestamp: sequence * 960, payload: Uint8Array.of(1, sequence), audioLevel: 30 });
@@ -92,10 +92,27 @@ describe("a loop that holds", () => {
     expect(bed.loop.statistics()).toMatchObject({ packetsHeld: 2 });
   });
 
-  test("audio goes at once, past what waits", () => {
-    const { bed, a, c } = meeting(1);
+  test("audio goes at once, and takes along what waits for the same receiver", () => {
+    const { bed, a, b, c } = meeting(1);
     picture(a, 101, 1);
     sound(a, 1);
+    expect(c.got.map(({ ssrc }) => ssrc)).toEqual([101, 11]);
+    expect(bed.runs.map((run) => run.length).toSorted()).toEqual([1, 2]); // to b, who watches nothing, the sound alone
+    bed.advance(2.1);
+    expect(c.got.length).toBe(2);
+    // What waited is gone, and the next waits anew.
+    picture(b, 102, 1);
+    expect(c.got.length).toBe(2);
+    bed.advance(1);
+    picture(a, 101, 2);
+    bed.advance(1.1);
+    expect(c.got.map(({ ssrc }) => ssrc)).toEqual([101, 11, 102, 101]);
+  });
+
+  test("audio that is longer than the video of a run goes past it", () => {
+    const { bed, a, c } = meeting(1);
+    picture(a, 101, 1);
+    a.send({ ssrc: 11, sequence: 1, timestamp: 960, payload: new Uint8Array(900).fill(1), audioLevel: 30 });
     expect(c.got.map(({ ssrc }) => ssrc)).toEqual([11]);
     bed.advance(2.1);
     expect(c.got.map(({ ssrc }) => ssrc)).toEqual([11, 101]);

@@ -88,7 +88,7 @@ export class MediaLoop {
   /** When `tick` wants to be called, ms on the clock of `nowMs`; infinity: not at all. */
   get nextTick(): number {
     const { held, heldSince, holding } = this.state;
-    return held.runCount === 0 ? this.#nextTick : Math.min(this.#nextTick, heldSince + holding.ms);
+    return !held.waits ? this.#nextTick : Math.min(this.#nextTick, heldSince + holding.ms);
   }
 
   /**
@@ -97,7 +97,7 @@ export class MediaLoop {
   get wakeAt(): number {
     const { held, heldSince, holding } = this.state;
     const tickAt = this.#nextTick + TICK_SLACK_MS;
-    return held.runCount === 0 ? tickAt : Math.min(tickAt, heldSince + holding.ms);
+    return !held.waits ? tickAt : Math.min(tickAt, heldSince + holding.ms);
   }
 
   /** Whether packets of a meeting came lately. */
@@ -163,7 +163,7 @@ export class MediaLoop {
 
   /** All datagrams of a batch are in: feedback for whom it is due, then everything out. */
   endBatch(nowMs: number): void {
-    const { touched, outbox } = this.state;
+    const { touched, outbox, held } = this.state;
     for (let index = 0; index < touched.length; index++) {
       const endpoint = touched[index] as Endpoint;
       endpoint.touched = false;
@@ -173,6 +173,7 @@ export class MediaLoop {
     this.state.batches += 1;
     this.#releaseIfDue(nowMs);
     this.#flush(outbox);
+    if (held.runCount > 0 && !held.waits) held.drain(); // sound took all of it along: its memory is free again
   }
 
   /** When `nextTick` has come. */
@@ -223,7 +224,7 @@ export class MediaLoop {
 
   #releaseIfDue(nowMs: number): void {
     const { held, heldSince, holding } = this.state;
-    if (held.runCount > 0 && nowMs - heldSince >= holding.ms) this.#release();
+    if (held.waits && nowMs - heldSince >= holding.ms) this.#release();
   }
 
   statistics(): MediaStatistics {

@@ -15,6 +15,9 @@ export const MAX_SEGMENTS = 64;
 export const ADDRESS_BYTES = 32;
 const LOOSE_ADDRESSES = 128;
 
+/** Instead of its segments: the run goes with another outbox. */
+const GIVEN_AWAY = 0;
+
 /** Memory that an outbox needs. */
 export const OUTBOX_BYTES = CHUNKS * CHUNK_BYTES + LOOSE_ADDRESSES * ADDRESS_BYTES;
 
@@ -59,6 +62,11 @@ export class Outbox {
   #epoch = 0;
   #chunks = 0;
   #looseUsed = 0;
+  /** Runs that lie in another outbox's memory. */
+  #adopted = 0;
+  /** Runs that another one sends, and which. */
+  #given = 0;
+  #givenTo: Outbox | undefined;
 
   /** `start`: OUTBOX_BYTES of `bytes` from here on are the outbox's. `drain` sends all runs; it may not call back. */
   constructor(bytes: Uint8Array, start: number, drain: (outbox: Outbox) => void, silent = false) {
@@ -126,6 +134,66 @@ export class Outbox {
     destination.run = -1;
   }
 
+  /** Whether the destination's open run takes one more datagram of at most `longest` bytes, for which `most` are free (scratch included) at `destination.at`. */
+  takes(destination: Destination, longest: number, most: number): boolean {
+    return this.openSegment(destination) >= longest && destination.at + most <= destination.end;
+  }
+
+  /**
+   * The destination's open run in `from` (`takes`), with a last datagram of `size` bytes that was built behind it, goes with this outbox's next drain. Its bytes stay
+   * where they are: when `from` is drained, and uses their place again, this one is drained first.
+   */
+  adopt(from: Outbox, destination: Destination, size: number): void {
+    if (this.runCount === MAX_RUNS) this.drain();
+    const taken = destination.run;
+    const run = this.runCount;
+    const segments = (from.runSegments[taken] as number) + 1;
+    const length = (from.runLength[taken] as number) + size;
+    this.runSocket[run] = from.runSocket[taken] as number;
+    this.runName[run] = from.runName[taken] as number;
+    this.runOffset[run] = from.runOffset[taken] as number;
+    this.runSegment[run] = from.runSegment[taken] as number;
+    this.runLength[run] = length;
+    this.runSegments[run] = segments;
+    this.runCount = run + 1;
+    this.#adopted += 1;
+    this.datagrams += segments;
+    this.bytesOut += length;
+    from.#giveAway(taken, this);
+    destination.at += size;
+    destination.run = -1;
+  }
+
+  /** Whether anything is here that was not given away. */
+  get waits(): boolean {
+    return this.runCount > this.#given;
+  }
+
+  #giveAway(run: number, to: Outbox): void {
+    this.#givenTo = to;
+    this.datagrams -= this.runSegments[run] as number;
+    this.bytesOut -= this.runLength[run] as number;
+    this.runSegments[run] = GIVEN_AWAY;
+    this.#given += 1;
+  }
+
+  /** Takes the runs that were given away out of the columns. */
+  #closeRanks(): void {
+    let kept = 0;
+    for (let run = 0; run < this.runCount; run++) {
+      if (this.runSegments[run] === GIVEN_AWAY) continue;
+      this.runSocket[kept] = this.runSocket[run] as number;
+      this.runName[kept] = this.runName[run] as number;
+      this.runOffset[kept] = this.runOffset[run] as number;
+      this.runLength[kept] = this.runLength[run] as number;
+      this.runSegment[kept] = this.runSegment[run] as number;
+      this.runSegments[kept] = this.runSegments[run] as number;
+      kept += 1;
+    }
+    this.runCount = kept;
+    this.#given = 0;
+  }
+
   /** Room for a socket address that nobody keeps; valid until the next drain. */
   looseAddress(): number {
     if (this.#looseUsed === LOOSE_ADDRESSES) this.drain();
@@ -136,11 +204,17 @@ export class Outbox {
 
   /** Sends everything; all reservations end. */
   drain(): void {
+    if (this.#given > 0) this.#closeRanks();
+    if (this.#givenTo !== undefined) {
+      if (this.#givenTo.#adopted > 0) this.#givenTo.drain();
+      this.#givenTo = undefined;
+    }
     if (this.runCount > 0) {
       this.messages += this.runCount;
       this.#drain(this);
     }
     this.runCount = 0;
+    this.#adopted = 0;
     this.#chunks = 0;
     this.#looseUsed = 0;
     this.#epoch += 1;

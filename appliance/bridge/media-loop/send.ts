@@ -4,6 +4,7 @@
 import { PADDING_POSITION } from "../forward/history.ts";
 import {
   isUsualVideo,
+  MAX_AUDIO_HEADER_LENGTH,
   MAX_HEADER_LENGTH,
   writeAudioHeader,
   writeUsualVideoHeader,
@@ -52,7 +53,10 @@ export class Sending {
     const send = receiver.send;
     if (send === undefined) return;
     const most = MAX_HEADER_LENGTH + packet.payloadLength + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES;
-    const at = state.outbox.reserve(receiver.destination, most);
+    // Video that waits for this receiver waits no longer: its run takes the sound along as its last, shorter datagram.
+    const { held } = state;
+    const rides = held.waits && held.takes(receiver.later, MAX_AUDIO_HEADER_LENGTH + packet.payloadLength + SRTP_MAX_OVERHEAD, most);
+    const at = rides ? receiver.later.at : state.outbox.reserve(receiver.destination, most);
     const header = writeAudioHeader(
       state.bytes,
       at,
@@ -68,7 +72,8 @@ export class Sending {
       state.drops.count(Drop["srtp-limit"]);
       return;
     }
-    state.outbox.commit(receiver.destination, size);
+    if (rides) state.outbox.adopt(held, receiver.later, size);
+    else state.outbox.commit(receiver.destination, size);
     stream.sent(rewrite, packet.payloadLength, nowMs);
     receiver.packetsSent += 1;
     receiver.bytesSent += size;
