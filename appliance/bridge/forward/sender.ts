@@ -13,11 +13,13 @@ const REPORTS = 8;
 /** Round-trip times above are ignored (bridge.md 4.9). */
 const MAX_RTT_MS = 7000;
 
-export class OutgoingStream {
-  // First what every packet touches: fields lie in memory in the order in which they stand here.
+export class OutgoingStream extends LastSent {
+  // First what every packet touches: fields lie in memory in the order in which they stand here, those of LastSent before them.
   readonly ssrc: number;
   /** Highest extended number sent. */
   highest: number;
+  /** `SrtpContext.place` of the SSRC at the receiver's context. */
+  srtpPlace = 0;
   lastTimestamp = 0;
   lastSentAt = -1;
   packets = 0;
@@ -26,7 +28,6 @@ export class OutgoingStream {
   #history: History | undefined;
   /** Bytes of the mid that its packets carry; undefined: none. */
   mid: Uint8Array | undefined;
-  readonly last = new LastSent();
 
   readonly kind: "audio" | "video";
   /** Extended number that it begins with. */
@@ -42,6 +43,7 @@ export class OutgoingStream {
 
   /** `firstSequence`: 0 … 32767, the lower half, so that the receiver's roll-over guess is safe (bridge.md 6.2). */
   constructor(kind: "audio" | "video", ssrc: number, firstSequence: number) {
+    super();
     this.kind = kind;
     this.ssrc = ssrc;
     this.first = (FIRST_CYCLE + firstSequence) | 0;

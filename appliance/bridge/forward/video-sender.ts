@@ -126,7 +126,7 @@ export class VideoSender {
     const filter = this.#filter;
     if (filter === undefined) return false;
     const newest = packet.extendedSequence > this.#map.highest;
-    if (!filter.accept(packet, rewrite, this.stream.last)) {
+    if (!filter.accept(packet, rewrite, this.stream)) {
       if (newest) {
         this.#map.drop(packet.extendedSequence, packet.timestamp === this.#highestTimestamp);
         this.#highestTimestamp = packet.timestamp;
@@ -205,7 +205,7 @@ export class VideoSender {
     this.#map.begin(packet.extendedSequence, this.#beganAt);
     this.#highestTimestamp = packet.timestamp;
     this.#applyTarget();
-    this.#filter.begin(packet, stream.last);
+    this.#filter.begin(packet, stream);
   }
 
   #applyTarget(): void {

@@ -12,13 +12,13 @@ export function readAhead(source: Source): number {
     const takers = source.audioTakers;
     for (let index = 0; index < takers.length; index++) {
       const { receiver, sender } = takers[index] as (typeof takers)[number];
-      sum = (sum + receiver.ahead() + sender.ahead()) | 0;
+      sum = (sum + receiver.ahead(sender.stream.srtpPlace) + sender.ahead()) | 0;
     }
   } else {
     const takers = source.videoTakers;
     for (let index = 0; index < takers.length; index++) {
       const { receiver, sender } = takers[index] as (typeof takers)[number];
-      sum = (sum + receiver.ahead() + sender.ahead()) | 0;
+      sum = (sum + receiver.ahead(sender.stream.srtpPlace) + sender.ahead()) | 0;
     }
   }
   return sum;

@@ -184,7 +184,7 @@ export class Commands {
         const path = this.#accept(endpoint, command.path);
         if (path < 0) return this.#refuse();
         endpoint.path = path;
-        for (const destination of [endpoint.destination, endpoint.later]) {
+        for (const destination of [endpoint, endpoint.later]) {
           destination.socket = state.paths.socketOf(path);
           destination.name = state.paths.addressOf(path);
           destination.epoch = -1;

@@ -71,12 +71,12 @@ export interface VideoFeed {
 export const feedKey = (source: SourceIndex, encoding: number | undefined): number =>
   encoding === undefined ? source : source + (encoding + 1) * MAX_SOURCES;
 
-export class Endpoint {
-  // First what every packet to it touches: fields lie in memory in the order in which they stand here.
+/** It is itself the destination of what goes to it at once: one object fewer for every packet to touch. */
+export class Endpoint extends Destination {
+  // First what every packet to it touches: fields lie in memory in the order in which they stand here, those of Destination before them.
   send: SrtpContext | undefined;
   /** Path in the table; −1: not selected yet. */
   path = -1;
-  readonly destination = new Destination();
   /** Next transport-wide number to write; the counter starts at 1. */
   transportSequence = 1;
   packetsSent = 0;
@@ -86,7 +86,7 @@ export class Endpoint {
   /** `usualVideoId` of `payload`, beside what every packet touches. */
   usualVideoId = 0;
   #payload = new PayloadTable([], {}, false);
-  /** The same address as `destination`, for what waits. */
+  /** The same address, for what waits. */
   readonly later = new Destination();
 
   // Then what every packet from it touches.
@@ -155,6 +155,7 @@ export class Endpoint {
   nackBudget = 0;
 
   constructor(index: EndpointIndex, conference: Conference, ssrcRewriting: boolean, relay = false) {
+    super();
     this.relay = relay;
     this.index = index;
     this.conference = conference;
@@ -162,10 +163,10 @@ export class Endpoint {
   }
 
   /** Reads what a packet to this endpoint needs (ahead.ts); the number means nothing. */
-  ahead(): number {
+  ahead(srtpPlace: number): number {
     const send = this.send;
     return (
-      (this.transportSequence + this.destination.at + this.usualVideoId + (send === undefined ? 0 : send.ahead())) | 0
+      (this.transportSequence + this.at + this.usualVideoId + (send === undefined ? 0 : send.ahead(srtpPlace))) | 0
     );
   }
 

@@ -134,7 +134,7 @@ export class Feedback {
   }
 
   #begin(endpoint: Endpoint): void {
-    this.#at = this.#state.outbox.reserve(endpoint.destination, MAX_COMPOUND + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
+    this.#at = this.#state.outbox.reserve(endpoint, MAX_COMPOUND + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
     this.#length = 0;
   }
 
@@ -150,7 +150,7 @@ export class Feedback {
     const size = endpoint.send.protectRtcp(this.#at, this.#length);
     this.#length = 0;
     if (size < 0) return;
-    this.#state.outbox.commit(endpoint.destination, size);
+    this.#state.outbox.commit(endpoint, size);
     endpoint.bytesSent += size;
   }
 }

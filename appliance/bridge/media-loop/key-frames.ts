@@ -99,14 +99,14 @@ export class KeyFrames {
     const context = owner.send;
     if (!owner.reachable || context === undefined || (!pli && !fir)) return;
     if (!stream.requests.send(nowMs)) return;
-    const at = state.outbox.reserve(owner.destination, FIR_LENGTH + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
+    const at = state.outbox.reserve(owner, FIR_LENGTH + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
     const sender = owner.conference.feedbackVideo;
     const length = pli
       ? writePli(state.bytes, at, sender, stream.ssrc)
       : writeFir(state.bytes, at, sender, stream.ssrc, stream.requests.commandSequence);
     const size = context.protectRtcp(at, length);
     if (size < PLI_LENGTH) return;
-    state.outbox.commit(owner.destination, size);
+    state.outbox.commit(owner, size);
     state.keyFrameRequestsSent += 1;
     owner.bytesSent += size;
   }

@@ -125,10 +125,10 @@ export class RtcpPath {
     forwarded.packets = stream.packets >>> 0;
     forwarded.octets = stream.octets >>> 0;
     const { outbox, bytes } = this.#state;
-    const at = outbox.reserve(receiver.destination, SENDER_REPORT_LENGTH + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
+    const at = outbox.reserve(receiver, SENDER_REPORT_LENGTH + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
     const size = context.protectRtcp(at, writeSenderReport(bytes, at, forwarded));
     if (size < 0) return;
-    outbox.commit(receiver.destination, size);
+    outbox.commit(receiver, size);
     stream.reportSent(forwarded, nowMs);
     receiver.bytesSent += size;
   }

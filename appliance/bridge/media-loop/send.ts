@@ -56,7 +56,7 @@ export class Sending {
     // Video that waits for this receiver waits no longer: its run takes the sound along as its last, shorter datagram.
     const { held } = state;
     const rides = held.waits && held.takes(receiver.later, MAX_AUDIO_HEADER_LENGTH + packet.payloadLength + SRTP_MAX_OVERHEAD, most);
-    const at = rides ? receiver.later.at : state.outbox.reserve(receiver.destination, most);
+    const at = rides ? receiver.later.at : state.outbox.reserve(receiver, most);
     const header = writeAudioHeader(
       state.bytes,
       at,
@@ -67,13 +67,14 @@ export class Sending {
       payloadType,
       stream.mid,
     );
-    const size = send.protectRtp(at, header, packet.payloadOffset, packet.payloadLength);
+    const size = send.protectRtp(at, header, packet.payloadOffset, packet.payloadLength, stream.srtpPlace);
     if (size < 0) {
       state.drops.count(Drop["srtp-limit"]);
       return;
     }
     if (rides) state.outbox.adopt(held, receiver.later, size);
-    else state.outbox.commit(receiver.destination, size);
+    else state.outbox.commit(receiver, size);
+    if (send.place !== stream.srtpPlace) stream.srtpPlace = send.place;
     stream.sent(rewrite, packet.payloadLength, nowMs);
     receiver.packetsSent += 1;
     receiver.bytesSent += size;
@@ -96,7 +97,7 @@ export class Sending {
     const bytes = state.bytes;
     const { waits } = state.holding;
     const outbox = waits ? state.held : state.outbox;
-    const destination = waits ? receiver.later : receiver.destination;
+    const destination = waits ? receiver.later : receiver;
     const payload = packet.payloadLength;
     const at = outbox.reserve(destination, MAX_HEADER_LENGTH + payload + 1 + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
     const transport = receiver.transportSequence;
@@ -128,7 +129,7 @@ export class Sending {
       bytes[packet.payloadOffset + payload] = 1;
       bytes[at] = (bytes[at] as number) | 0x20;
     }
-    const size = send.protectRtp(at, header, packet.payloadOffset, payload + padded);
+    const size = send.protectRtp(at, header, packet.payloadOffset, payload + padded, stream.srtpPlace);
     if (size < 0) {
       state.drops.count(Drop["srtp-limit"]);
       return;
@@ -139,6 +140,7 @@ export class Sending {
     }
     outbox.commit(destination, size);
     receiver.transportSequence = (transport + 1) & 0xffff;
+    if (send.place !== stream.srtpPlace) stream.srtpPlace = send.place;
     stream.sent(rewrite, payload, nowMs);
     stream.historyForWriting().add(rewrite, position, nowMs, padded === 1, transport);
     receiver.packetsSent += 1;
@@ -185,7 +187,7 @@ export class Sending {
     const rtxType = receiver.payload.rtx[mediaType] as number;
     const asRtx = rtxSsrc !== 0 && rtxType >= 0;
     const at = outbox.reserve(
-      receiver.destination,
+      receiver,
       MAX_HEADER_LENGTH + packet.payloadLength + OSN_LENGTH + 1 + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES,
     );
     let source = packet.payloadOffset;
@@ -262,12 +264,12 @@ export class Sending {
       rewrite.frameNumber = -1;
       history.add(rewrite, PADDING_POSITION, nowMs, true, 0);
     }
-    const at = outbox.reserve(receiver.destination, 64 + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
+    const at = outbox.reserve(receiver, 64 + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES);
     writeHeader(bytes, at, true, false, false, payloadType, extended, rewrite.timestamp, stream.ssrc);
     bytes[at + 12] = 1;
     const size = send.protectRtp(at, 12, at + 12, 1);
     if (size < 0) return false;
-    outbox.commit(receiver.destination, size);
+    outbox.commit(receiver, size);
     receiver.packetsSent += 1;
     receiver.bytesSent += size;
     return true;
@@ -278,7 +280,7 @@ export class Sending {
       this.#state.drops.count(Drop["srtp-limit"]);
       return false;
     }
-    this.#state.outbox.commit(receiver.destination, size);
+    this.#state.outbox.commit(receiver, size);
     stream.history?.touch(slot, nowMs);
     receiver.packetsSent += 1;
     receiver.bytesSent += size;

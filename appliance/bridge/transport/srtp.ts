@@ -146,14 +146,21 @@ export class SrtpContext {
 
   /**
    * Protects one RTP packet whose header (`headerBytes`, with CSRCs and extension) stands at `destination`; its plain payload at `source`, which is
-   * `destination + headerBytes` or a place that does not overlap the output. Answers the length of the protected packet.
+   * `destination + headerBytes` or a place that does not overlap the output. `place`: where the SSRC's state may be, as `place` said after its last packet. Answers the length
+   * of the protected packet.
    */
-  protectRtp(destination: number, headerBytes: number, source: number, payloadBytes: number): number {
+  protectRtp(
+    destination: number,
+    headerBytes: number,
+    source: number,
+    payloadBytes: number,
+    place: number = this.#last,
+  ): number {
     if (headerBytes < MIN_RTP_HEADER || payloadBytes < 0 || this.#closed) return SRTP_MALFORMED;
     const bytes = this.#bytes;
     const sequence = ((bytes[destination + 2] as number) << 8) | (bytes[destination + 3] as number);
     const ssrc = word(bytes, destination + 8);
-    let record = this.#find(ssrc);
+    let record = this.#find(ssrc, place);
     if (record < 0) {
       record = this.#insert(ssrc);
       if (record < 0) return SRTP_TOO_MANY_SSRCS;
@@ -190,7 +197,7 @@ export class SrtpContext {
     const bytes = this.#bytes;
     const sequence = ((bytes[packet + 2] as number) << 8) | (bytes[packet + 3] as number);
     const ssrc = word(bytes, packet + 8);
-    let record = this.#find(ssrc);
+    let record = this.#find(ssrc, this.#last);
     let roc = 0;
     let step = 0;
     const known = record >= 0 && ((this.#records[record + FLAGS] as number) & RTP_SEEN) !== 0;
@@ -235,7 +242,7 @@ export class SrtpContext {
   protectRtcp(packet: number, length: number): number {
     if (length < MIN_RTCP_HEADER || this.#closed) return SRTP_MALFORMED;
     const ssrc = word(this.#bytes, packet + 4);
-    let record = this.#find(ssrc);
+    let record = this.#find(ssrc, this.#last);
     if (record < 0) {
       record = this.#insert(ssrc);
       if (record < 0) return SRTP_TOO_MANY_SSRCS;
@@ -254,7 +261,7 @@ export class SrtpContext {
     const ssrc = word(this.#bytes, packet + 4);
     const trailer = word(this.#bytes, packet + length - transform.rtcpBytesAfterIndex - 4);
     const index = trailer & MAX_RTCP_INDEX;
-    let record = this.#find(ssrc);
+    let record = this.#find(ssrc, this.#last);
     const known = record >= 0 && ((this.#records[record + FLAGS] as number) & RTCP_SEEN) !== 0;
     let step = 0;
     if (known) {
@@ -281,8 +288,13 @@ export class SrtpContext {
   }
 
   /** Reads what the next packet will need (media-loop/ahead.ts); the number means nothing. */
-  ahead(): number {
-    return ((this.#records[this.#last] as number) + this.#transform.ahead()) | 0;
+  ahead(place: number): number {
+    return ((this.#records[place] ?? 0) + this.#transform.ahead()) | 0;
+  }
+
+  /** Where the state of the SSRC of the last packet is: a hint for its next, wrong without harm after a change of keys. */
+  get place(): number {
+    return this.#last;
   }
 
   /** SSRCs with state here. */
@@ -295,7 +307,7 @@ export class SrtpContext {
    * SRTCP index. Answers a reason code or 0. Tests use it to stand before a roll-over.
    */
   resume(ssrc: number, roc: number, highestSequence: number, rtcpIndex: number): number {
-    let record = this.#find(ssrc | 0);
+    let record = this.#find(ssrc | 0, this.#last);
     if (record < 0) record = this.#insert(ssrc | 0);
     if (record < 0) return SRTP_TOO_MANY_SSRCS;
     const records = this.#records;
@@ -318,10 +330,12 @@ export class SrtpContext {
   }
 
   /** Word offset of the SSRC's record, −1 when there is none. */
-  #find(ssrc: number): number {
+  #find(ssrc: number, place: number): number {
     const records = this.#records;
-    const last = this.#last;
-    if (records[last + SSRC] === ssrc && records[last + FLAGS] !== 0) return last;
+    if (records[place + SSRC] === ssrc && records[place + FLAGS] !== 0) {
+      if (place !== this.#last) this.#last = place;
+      return place;
+    }
     const mask = this.#capacity - 1;
     let slot = hash(ssrc) & mask;
     for (;;) {
