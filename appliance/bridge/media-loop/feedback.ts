@@ -1,5 +1,5 @@
 /**
- * What we tell those who send: receiver reports every 500 ms, transport-wide feedback (after 100 ms, or after 20 ms at the end of a frame), NACKs. Put together
+ * What we tell those who send: receiver reports every 500 ms, transport-wide feedback (after 100 ms, or after 50 ms at the end of a frame), NACKs. Put together
  * in one compound packet per endpoint and occasion.
  */
 import { writeNack } from "../rtcp/nack.ts";
@@ -16,7 +16,8 @@ import type { LoopState } from "./state.ts";
 
 export const REPORT_INTERVAL_MS = 500;
 export const FEEDBACK_INTERVAL_MS = 100;
-export const FEEDBACK_FRAME_MS = 20;
+/** Videobridge's is 20: every frame of a camera. Browsers tell each other every 50 to 250 ms and steer by that; half as many of ours cost them and us half as much. */
+export const FEEDBACK_FRAME_MS = 50;
 /** Longest compound packet. */
 const MAX_COMPOUND = 1200;
 /** Longest transport-wide feedback (rtcp/transport-feedback.ts). */

@@ -473,6 +473,7 @@ describe("feedback to senders", () => {
       frame(a, 0, number, { key: number === 1 });
       bed.advance(20);
     }
+    bed.advance(100);
     const reports = a.gotRtcp.filter(({ type }) => type === RtcpType.receiverReport);
     expect(reports.length).toBe(2);
     expect(

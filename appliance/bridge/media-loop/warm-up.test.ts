@@ -10,7 +10,7 @@ test("goes through every stage of a plain meeting, and nothing of it is refused"
   for (let round = 0; round < 120; round++) warming.round(ROUND_MS);
   const { state } = warming;
   // Three of the microphones heard by five, and fifteen cameras watched with four packets each, from their key frames on.
-  expect(state.packetsSent).toBeGreaterThan(119 * (15 + 60) * 0.98);
+  expect(state.packetsSent).toBeGreaterThan(119 * (15 + 60) * 0.94);
   expect(state.nacksSent).toBeGreaterThan(10);
   expect(state.nacksReceived).toBeGreaterThan(10);
   expect(state.retransmissions).toBeGreaterThan(15);
