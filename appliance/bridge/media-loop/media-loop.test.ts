@@ -473,12 +473,12 @@ describe("feedback to senders", () => {
       frame(a, 0, number, { key: number === 1 });
       bed.advance(20);
     }
-    bed.advance(100);
     const reports = a.gotRtcp.filter(({ type }) => type === RtcpType.receiverReport);
     expect(reports.length).toBe(2);
     expect(
       reports.every(({ bytes }) => read32(bytes, 4) === 0xb0b0 && read32(bytes, 8) === 101 && read32(bytes, 12) === 0),
     ).toBe(true);
+    bed.advance(100);
     const feedback = a.gotRtcp.filter(({ type, count }) => type === RtcpType.transportFeedback && count === 15);
     expect(feedback.length).toBeGreaterThan(9);
     let covered = 0;
