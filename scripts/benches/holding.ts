@@ -1,6 +1,6 @@
 /**
  * Shell: what holding video under load gives and costs (media-loop/holding.ts): the media loop without it, with the rule as it comes, and with the rule made to hold
- * whatever the load, at a load that leaves the core time and at one that does not.
+ * whatever the load: in rooms of ten, in one where each receives much, and in many small ones.
  */
 
 import type { Pair } from "./bridge/pair.ts";
@@ -12,11 +12,12 @@ import type { Headline, Section } from "./section.ts";
 
 const SHAPES = [
   { rooms: 3, people: 10, busy: false },
+  { rooms: 1, people: 23, busy: true },
   { rooms: 36, people: 5, busy: true },
 ] as const;
 /** The defaults of `bridge.hold_max_ms` and `bridge.hold_from_percent`. */
 export const RULE = { maxMs: 2, fromLoad: 0.6 } as const;
-const ALWAYS = { maxMs: 2, fromLoad: 0 } as const;
+const ALWAYS = { maxMs: 2, fromLoad: -1, leastPackets: 0 } as const;
 /** Where there is much to receive the generator opens one of so many. */
 const CHECK_ONE_OF = 32;
 

@@ -86,8 +86,7 @@ test("temporal steps: at each place what passed there, for the newest sixteen ch
   const steps = new TemporalSteps();
   expect(steps.at(123, 2)).toBe(2);
   for (let change = 0; change < 20; change++) steps.change((0xffffff00 + change * 100) >>> 0, change % 3);
-  for (let change = 4; change < 20; change++)
-    expect(steps.at((0xffffff00 + change * 100) >>> 0, 7)).toBe(change % 3);
+  for (let change = 4; change < 20; change++) expect(steps.at((0xffffff00 + change * 100) >>> 0, 7)).toBe(change % 3);
   expect(steps.at((0xffffff00 + 1901) >>> 0, 7)).toBe(7);
   steps.begin();
   expect(steps.at(0xffffff00, 7)).toBe(7);

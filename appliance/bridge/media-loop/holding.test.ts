@@ -2,9 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { Holding } from "./holding.ts";
 import { TestBed, type TestPeer, vp8Payload } from "./test-bed.ts";
 
-const OPTIONS = { maxMs: 2, fromLoad: 0.6 };
-const settle = (holding: { heard(load: number): void }, load: number): void => {
-  for (let window = 0; window < 50; window++) holding.heard(load);
+const OPTIONS = { maxMs: 2, fromLoad: 0.6, leastPackets: 5 };
+/** Packets for each receiver and millisecond: ten in the longest wait. */
+const MUCH = 5;
+const settle = (holding: { heard(load: number, flow: number): void }, load: number, flow = MUCH): void => {
+  for (let window = 0; window < 50; window++) holding.heard(load, flow);
 };
 
 describe("how long video may wait", () => {
@@ -23,10 +25,43 @@ describe("how long video may wait", () => {
     }
   });
 
+  test("not at all where little goes to each receiver: what waits would find nothing to go with", () => {
+    const holding = new Holding(OPTIONS);
+    settle(holding, 1, 2.4);
+    expect(holding.ms).toBe(0);
+    settle(holding, 1, 2.6);
+    expect(holding.ms).toBeCloseTo(2, 3);
+    settle(holding, 1, 0);
+    expect(holding.ms).toBe(0);
+  });
+
+  test("the loop counts what goes to each receiver in a window", () => {
+    const bed = new TestBed(0, () => 0.5, { ...OPTIONS, leastPackets: 0.02 });
+    const [a, b] = [bed.peer(), bed.peer()];
+    bed.command(
+      ...a.join([{ source: 0, name: "a0", kind: "audio", encodings: [{ ssrc: 11, rtxSsrc: 0 }] }]),
+      ...b.join([]),
+    );
+    // In the longest wait 0.02 packets for each: ten a second, one in 100 ms.
+    const windows = (packets: number): void => {
+      for (let window = 0; window < 50; window++) {
+        for (let each = 0; each < packets; each++) {
+          const sequence = window * packets + each + 1;
+          a.send({ ssrc: 11, sequence, timestamp: sequence * 960, payload: Uint8Array.of(1), audioLevel: 30 });
+        }
+        bed.loop.busy(1, 100);
+      }
+    };
+    windows(1); // one to b, none to a: half a packet each
+    expect(bed.loop.statistics().holdMs).toBe(0);
+    windows(4);
+    expect(bed.loop.statistics().holdMs).toBeGreaterThan(1.9);
+  });
+
   test("one busy window is no reason", () => {
     const holding = new Holding(OPTIONS);
     settle(holding, 0.2);
-    holding.heard(1);
+    holding.heard(1, MUCH);
     expect(holding.ms).toBe(0);
   });
 
@@ -35,7 +70,7 @@ describe("how long video may wait", () => {
     settle(holding, 5);
     expect(holding.ms).toBe(2);
     let windows = 0;
-    for (; holding.ms > 0; windows++) holding.heard(0.1);
+    for (; holding.ms > 0; windows++) holding.heard(0.1, MUCH);
     expect(windows).toBeLessThan(4);
   });
 
@@ -49,7 +84,7 @@ describe("how long video may wait", () => {
 describe("a loop that holds", () => {
   /** Three peers, two cameras that the third watches, a microphone of the first; how busy the thread is. */
   function meeting(load: number): { bed: TestBed; a: TestPeer; b: TestPeer; c: TestPeer } {
-    const bed = new TestBed(0, () => 0.5, OPTIONS);
+    const bed = new TestBed(0, () => 0.5, { ...OPTIONS, leastPackets: 0 });
     const [a, b, c] = [bed.peer(), bed.peer(), bed.peer()];
     const camera = (source: number, ssrc: number) =>
       ({ source, name: `v${source}`, kind: "video", encodings: [{ ssrc, rtxSsrc: ssrc + 1000 }] }) as const;
@@ -62,7 +97,7 @@ describe("a loop that holds", () => {
       receiver: c.index,
       targets: [1, 2].map((source) => ({ source, layer: 7, ssrc: 100 + source, rtxSsrc: 1100 + source })),
     });
-    settle({ heard: (share) => bed.loop.busy(share) }, load);
+    settle({ heard: (share) => bed.loop.busy(share, 100) }, load);
     return { bed, a, b, c };
   }
 
@@ -151,7 +186,7 @@ describe("a loop that holds", () => {
   test("what waits goes out when the load is gone", () => {
     const { bed, a, c } = meeting(1);
     picture(a, 101, 1);
-    settle({ heard: (share) => bed.loop.busy(share) }, 0);
+    settle({ heard: (share) => bed.loop.busy(share, 100) }, 0);
     bed.advance(0);
     expect(c.got.length).toBe(1);
   });

@@ -62,6 +62,7 @@ export class MediaLoop {
   #strangersLeft = STRANGERS_PER_TICK;
   #budgetAt = Number.NEGATIVE_INFINITY;
   #lastMediaAt = Number.NEGATIVE_INFINITY;
+  #sentBefore = 0;
   /** Share of time that the loop was busy, and how long its turns took: the worker measures and sets them. */
   load = 0;
   readonly turns = new Stalls();
@@ -106,9 +107,12 @@ export class MediaLoop {
     return nowMs - this.#lastMediaAt < RESTING_AFTER_MS;
   }
 
-  /** Busy share of the thread in a window that just ended: decides about holding. */
-  busy(share: number): void {
-    this.state.holding.heard(share);
+  /** Busy share of the thread in a window that just ended, and its length: decides about holding. */
+  busy(share: number, windowMs: number): void {
+    const { holding, endpointCount, packetsSent } = this.state;
+    const sent = packetsSent - this.#sentBefore;
+    this.#sentBefore = packetsSent;
+    holding.heard(share, sent / Math.max(1, endpointCount) / windowMs);
   }
 
   apply(nowMs: number, commands: readonly MediaCommand[]): void {

@@ -55,7 +55,9 @@ export class Sending {
     const most = MAX_HEADER_LENGTH + packet.payloadLength + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES;
     // Video that waits for this receiver waits no longer: its run takes the sound along as its last, shorter datagram.
     const { held } = state;
-    const rides = held.waits && held.takes(receiver.later, MAX_AUDIO_HEADER_LENGTH + packet.payloadLength + SRTP_MAX_OVERHEAD, most);
+    const rides =
+      held.waits &&
+      held.takes(receiver.later, MAX_AUDIO_HEADER_LENGTH + packet.payloadLength + SRTP_MAX_OVERHEAD, most);
     const at = rides ? receiver.later.at : state.outbox.reserve(receiver, most);
     const header = writeAudioHeader(
       state.bytes,

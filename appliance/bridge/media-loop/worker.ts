@@ -309,7 +309,7 @@ function goOnWarming(meeting: WarmUp): void {
 }
 
 function measureLoad(now: number): void {
-  loop.busy(Math.min(1, shortBusyMs / (now - shortSince)));
+  loop.busy(Math.min(1, shortBusyMs / (now - shortSince)), now - shortSince);
   shortBusyMs = 0;
   shortSince = now;
   if (now - windowSince < LOAD_WINDOW_MS) return;
