@@ -138,7 +138,7 @@ export const bridgeOptions = {
     max: 90,
     unit: "%",
     reason:
-      "Load of the media core above which video may wait; the wait grows with the load. A core with time to spare holds nothing.",
+      "Load of the media core above which video may wait, where much goes to each receiver; the wait grows with the load. A core with time to spare holds nothing.",
   }),
   "bridge.max_cameras": integer({
     default: 0,
