@@ -13,9 +13,9 @@ import { median, medianBy, showSpread, spread } from "./statistics.ts";
 
 /** Share of packets that may go missing. */
 export const MOST_LOST = 0.01;
-/** A compiler needs some hundred thousand packets; a quiet room is at its steady state sooner. */
-const WARM_UP_PACKETS = 120_000;
-const WARM_UP_SECONDS = { least: 3, most: 8 } as const;
+/** A compiler needs some hundred thousand packets, and what only real traffic calls half a minute of it: what is measured is a meeting that goes on. */
+const WARM_UP_PACKETS = 400_000;
+const WARM_UP_SECONDS = { least: 8, most: 25 } as const;
 const SUBJECTS = 3;
 
 export const warmUpSeconds = (load: Load): number =>
