@@ -4,6 +4,7 @@
  */
 import { type DependencyStructure, Dti } from "../rtp/dependency-descriptor.ts";
 import type { RtpPacket } from "../rtp/packet.ts";
+import { difference16 } from "../rtp/sequence.ts";
 import { FrameDecisions } from "./frame-decisions.ts";
 import type { LastSent, LayerFilter } from "./layer-filter.ts";
 import type { Rewrite } from "./rewrite.ts";
@@ -55,7 +56,7 @@ export class DescriptorFilter implements LayerFilter {
       this.#rememberTemplates(last);
     }
     // A frame that is newer than all before has no decision: nothing to look through.
-    const inOrder = ((packet.frameNumber - this.#newestFrame) << 16) >> 16 > 0;
+    const inOrder = difference16(packet.frameNumber, this.#newestFrame) > 0;
     let slot = inOrder ? -1 : this.#decisions.find(packet.frameNumber);
     if (slot < 0) {
       this.#decisions.add(packet.frameNumber, this.#decide(structure), 0, 0);
@@ -69,7 +70,7 @@ export class DescriptorFilter implements LayerFilter {
     rewrite.temporalZeroIndex = -1;
     rewrite.frameNumber = (packet.frameNumber + this.#frameDelta) & 0xffff;
     rewrite.templateOffset = this.#templateOffset;
-    if (last.frameNumber < 0 || ((rewrite.frameNumber - last.frameNumber) << 16) >> 16 > 0)
+    if (last.frameNumber < 0 || difference16(rewrite.frameNumber, last.frameNumber) > 0)
       last.frameNumber = rewrite.frameNumber;
     return true;
   }

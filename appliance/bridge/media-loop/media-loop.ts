@@ -90,7 +90,7 @@ export class MediaLoop {
   /** When `tick` wants to be called, ms on the clock of `nowMs`; infinity: not at all. */
   get nextTick(): number {
     const { held, heldSince, holding } = this.state;
-    return !held.waits ? this.#nextTick : Math.min(this.#nextTick, heldSince + holding.ms);
+    return held.waits ? Math.min(this.#nextTick, heldSince + holding.ms) : this.#nextTick;
   }
 
   /**
@@ -99,7 +99,7 @@ export class MediaLoop {
   get wakeAt(): number {
     const { held, heldSince, holding } = this.state;
     const tickAt = this.#nextTick + TICK_SLACK_MS;
-    return !held.waits ? tickAt : Math.min(tickAt, heldSince + holding.ms);
+    return held.waits ? Math.min(tickAt, heldSince + holding.ms) : tickAt;
   }
 
   /** Whether packets of a meeting came lately. */

@@ -52,12 +52,11 @@ export class Sending {
     const state = this.#state;
     const send = receiver.send;
     if (send === undefined) return;
-    const most = MAX_HEADER_LENGTH + packet.payloadLength + SRTP_MAX_OVERHEAD + SRTP_SCRATCH_BYTES;
+    const longest = MAX_AUDIO_HEADER_LENGTH + packet.payloadLength + SRTP_MAX_OVERHEAD;
+    const most = longest + SRTP_SCRATCH_BYTES;
     // Video that waits for this receiver waits no longer: its run takes the sound along as its last, shorter datagram.
     const { held } = state;
-    const rides =
-      held.waits &&
-      held.takes(receiver.later, MAX_AUDIO_HEADER_LENGTH + packet.payloadLength + SRTP_MAX_OVERHEAD, most);
+    const rides = held.waits && held.takes(receiver.later, longest, most);
     const at = rides ? receiver.later.at : state.outbox.reserve(receiver, most);
     const header = writeAudioHeader(
       state.bytes,
