@@ -1,6 +1,7 @@
 /**
  * Shell: process entry: subcommand, configuration, and what runs. Loads only what the subcommand needs: the supervisor lives in this process.
  */
+
 import { accessSync, constants, existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { type Arguments, helpOf, overview, parseArguments } from "./arguments.ts";
@@ -10,6 +11,7 @@ import { type Configuration, faultLine, type Layer } from "./config/parse.ts";
 import { readConfig } from "./config/read.ts";
 import { machineAddresses } from "./machine.ts";
 import { ownHosts } from "./ready-file.ts";
+import { startAgainWithRuntimeEnvironment } from "./runtime-environment.ts";
 import { startLine } from "./start-line.ts";
 
 /** The version that everything is tested with; package.json's `engines` and scripts/start name it too. */
@@ -85,6 +87,7 @@ const start = async (given: Arguments): Promise<number> => {
 const part = async (name: PartName, given: Arguments): Promise<number> => {
   const configuration = configurationOf(given);
   if (configuration === undefined) return 2;
+  if (name === "bridge") startAgainWithRuntimeEnvironment();
   const { runSinglePart } = await import("./single-part.ts");
   return runSinglePart(name, configuration.settings, dataFolderOf(given), pagesOf(given));
 };

@@ -93,6 +93,10 @@ test("xmpp, focus, bridge and gateway, each alone", async () => {
 
   await until("the gateway", () => ok(`http://127.0.0.1:${http}/about/health`));
   await until("the bridge", () => ok(`http://127.0.0.1:${bridgeHttp}/about/health`));
+  const bridge = children.find((child) => child.name === "bridge");
+  expect(readFileSync(`/proc/${bridge?.process.pid}/environ`, "latin1").split("\0")).toContain(
+    "BUN_GC_TIMER_DISABLE=1",
+  );
   await until("the focus to know the bridge", async () => {
     const stats = await json(`http://127.0.0.1:${focusHttp}/stats`);
     return (

@@ -166,6 +166,11 @@ describe("a box", () => {
     expect(await answer.json()).toMatchObject({ ready: true, focusJid: "focus@auth.meet.jitsi" });
   });
 
+  test("the bridge's compiled code is not thrown away every minute", () => {
+    const environment = readFileSync(`/proc/${pid(box, "bridge")}/environ`, "latin1").split("\0");
+    expect(environment).toContain("BUN_GC_TIMER_DISABLE=1");
+  });
+
   test(
     "a bridge that is killed comes back on its ports",
     async () => {

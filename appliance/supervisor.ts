@@ -11,6 +11,7 @@ import { writeFileSafely } from "./data-folder.ts";
 import { DeadlineTimer } from "./deadline-timer.ts";
 import { machineAddresses, machineCores } from "./machine.ts";
 import { ownHosts, type Process, type ReadyContent, readyContent, webAddress } from "./ready-file.ts";
+import { runtimeEnvironment } from "./runtime-environment.ts";
 import { type ChildId, type Ports, Supervision, type SupervisionAction } from "./supervision.ts";
 
 export interface SupervisorOptions {
@@ -152,6 +153,7 @@ export const supervise = async (options: SupervisorOptions): Promise<number> => 
       process: Bun.spawn([process.execPath, mainFile, "child"], {
         stdio: ["ignore", "inherit", "inherit"],
         serialization: "json",
+        env: runtimeEnvironment(),
         ipc: (message: unknown) => {
           if (running.get(id) !== child || !isFromChild(message)) return;
           const now = monotonicNow();

@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { Subprocess } from "bun";
+import { runtimeEnvironment } from "../../appliance/runtime-environment.ts";
 import { parsePss } from "./memory.ts";
 
 export type Child = Subprocess<"pipe", "pipe", "inherit">;
@@ -39,7 +40,12 @@ export function endWithBench(pid: number): void {
 }
 
 export const spawn = (command: readonly string[]): Child => {
-  const child = Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+  const child = Bun.spawn([...command], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
+    env: runtimeEnvironment(),
+  });
   endWithBench(child.pid);
   return child;
 };

@@ -5,7 +5,7 @@
  */
 import { type Pointer, ptr } from "bun:ffi";
 import type { SrtpProfile } from "../media-commands.ts";
-import { address, GCM_GET_TAG, GCM_SET_TAG, type Libcrypto, loadLibcrypto } from "../native/libcrypto.ts";
+import { address, type Libcrypto, loadLibcrypto, OctetParam, type ProviderCipher } from "../native/libcrypto.ts";
 import { Pinned } from "../native/pinned.ts";
 import {
   type PacketMemory,
@@ -20,6 +20,8 @@ import type { SessionKeySet, SessionKeys } from "./srtp-keys.ts";
 
 const CM_TAG_BYTES = 10;
 const GCM_TAG_BYTES = 16;
+const COUNTER_IV_BYTES = 16;
+const GCM_IV_BYTES = 12;
 const RTCP_HEADER_BYTES = 8;
 const RTCP_TRAILER_BYTES = 4;
 
@@ -50,6 +52,10 @@ class Shared {
   readonly bytes: Uint8Array;
   readonly base: number;
   readonly crypto: Libcrypto;
+  readonly counter: ProviderCipher;
+  readonly gcm: ProviderCipher;
+  /** Where a packet's tag is, or goes. */
+  readonly tag = new OctetParam("tag", GCM_TAG_BYTES);
   readonly #scratch = new Pinned(4 * SCRATCH_WORDS);
   readonly scratch: Int32Array;
   readonly ivAt: Pointer;
@@ -61,6 +67,8 @@ class Shared {
     this.bytes = memory.bytes;
     this.base = memory.base;
     this.crypto = crypto;
+    this.counter = crypto.cipher("AES-128-CTR");
+    this.gcm = crypto.cipher("AES-128-GCM");
     this.scratch = this.#scratch.words;
     const at = this.#scratch.at as number;
     this.ivAt = address(at + 4 * IV);
@@ -71,13 +79,15 @@ class Shared {
     this.scratch[OUTER + 15] = swap(OUTER_BITS);
   }
 
-  newCipher(cipher: Pointer, key: Uint8Array, encrypt: boolean): Pointer {
-    const context = this.crypto.EVP_CIPHER_CTX_new() as Pointer | null;
-    if (context === null) throw new Error("EVP_CIPHER_CTX_new: out of memory");
+  /** A context with its key. */
+  keyed(cipher: ProviderCipher, key: Uint8Array, encrypt: boolean): Pointer {
+    const context = cipher.newContext(cipher.providerContext) as Pointer | null;
+    if (context === null) throw new Error("libcrypto: out of memory");
     const kept = Uint8Array.from(key);
-    const result = this.crypto.EVP_CipherInit_ex(context, cipher, null, ptr(kept), null, encrypt ? 1 : 0);
+    const init = encrypt ? cipher.encryptInit : cipher.decryptInit;
+    const result = init(context, ptr(kept), kept.length, null, 0, null);
     kept.fill(0);
-    if (result !== 1) throw new Error("EVP_CipherInit_ex refused the key");
+    if (result !== 1) throw new Error("libcrypto refused the key");
     return context;
   }
 
@@ -88,7 +98,7 @@ class Shared {
     const scratch = this.scratch;
     scratch.set([0x67452301, 0xefcdab89 | 0, 0x98badcfe | 0, 0x10325476, 0xc3d2e1f0 | 0], SHA);
     scratch.fill(0, SHA + 5, SHA_NUM + 1);
-    this.crypto.SHA1_Update(this.shaAt, ptr(block), 64);
+    this.crypto.sha1Update(this.shaAt, ptr(block), 64);
     block.fill(0);
     return scratch.slice(SHA, SHA + 5);
   }
@@ -117,12 +127,12 @@ class Shared {
     bytes[blocksEnd - 1] = bits;
     for (let i = 0; i < 5; i++) scratch[SHA + i] = inner[i] as number;
     scratch[SHA_NUM] = 0;
-    crypto.SHA1_Update(this.shaAt, address(this.base + start), blocksEnd - start);
+    crypto.sha1Update(this.shaAt, address(this.base + start), blocksEnd - start);
     for (let i = 0; i < 5; i++) {
       scratch[OUTER + i] = swap(scratch[SHA + i] as number);
       scratch[SHA + i] = outer[i] as number;
     }
-    crypto.SHA1_Update(this.shaAt, this.outerAt, 64);
+    crypto.sha1Update(this.shaAt, this.outerAt, 64);
   }
 }
 
@@ -134,7 +144,7 @@ class CounterKeys {
   readonly outer: Int32Array;
 
   constructor(shared: Shared, set: SessionKeySet) {
-    this.cipher = shared.newCipher(shared.crypto.EVP_aes_128_ctr() as Pointer, set.key, true);
+    this.cipher = shared.keyed(shared.counter, set.key, true);
     this.salt = saltWords(set.salt);
     this.inner = shared.midstate(set.authKey, 0x36);
     this.outer = shared.midstate(set.authKey, 0x5c);
@@ -222,8 +232,7 @@ class CounterTransform implements SrtpTransform {
 
   close(): void {
     for (const keys of [this.#rtp, this.#rtcp]) {
-      // Wipes the key schedule as well.
-      this.#shared.crypto.EVP_CIPHER_CTX_free(keys.cipher);
+      this.#shared.counter.freeContext(keys.cipher);
       keys.salt.fill(0);
       keys.inner.fill(0);
       keys.outer.fill(0);
@@ -232,10 +241,10 @@ class CounterTransform implements SrtpTransform {
 
   #crypt(keys: CounterKeys, to: number, from: number, length: number): boolean {
     if (length === 0) return true;
-    const { crypto, base, ivAt, lengthAt } = this.#shared;
+    const { counter, base, ivAt, lengthAt } = this.#shared;
     return (
-      crypto.EVP_CipherInit_ex(keys.cipher, null, null, null, ivAt, -1) === 1 &&
-      crypto.EVP_CipherUpdate(keys.cipher, address(base + to), lengthAt, address(base + from), length) === 1
+      counter.encryptInit(keys.cipher, null, 0, ivAt, COUNTER_IV_BYTES, null) === 1 &&
+      counter.cipher(keys.cipher, address(base + to), lengthAt, length, address(base + from), length) === 1
     );
   }
 
@@ -267,7 +276,7 @@ class GcmKeys {
   salt2: number;
 
   constructor(shared: Shared, set: SessionKeySet, encrypt: boolean) {
-    this.cipher = shared.newCipher(shared.crypto.EVP_aes_128_gcm() as Pointer, set.key, encrypt);
+    this.cipher = shared.keyed(shared.gcm, set.key, encrypt);
     const salt = saltWords(set.salt);
     this.salt0 = salt[0] as number;
     this.salt1 = salt[1] as number;
@@ -317,7 +326,7 @@ class GcmTransform implements SrtpTransform {
     const cipher = this.#cipher;
     writeGcmRtpIv(this.#shared.scratch, IV, this.#salt0, this.#salt1, this.#salt2, ssrc, roc, sequence);
     const end = headerBytes + payloadBytes;
-    return this.#begin(cipher) &&
+    return this.#beginSeal(cipher) &&
       this.#authenticate(cipher, destination, headerBytes) &&
       this.#crypt(cipher, destination + headerBytes, source, payloadBytes) &&
       this.#finishSeal(cipher, destination + end)
@@ -331,12 +340,12 @@ class GcmTransform implements SrtpTransform {
     const end = length - GCM_TAG_BYTES;
     const payload = packet + headerBytes;
     if (
-      !this.#begin(cipher) ||
+      !this.#beginOpen(cipher, packet + end) ||
       !this.#authenticate(cipher, packet, headerBytes) ||
       !this.#crypt(cipher, payload, payload, end - headerBytes)
     )
       return SRTP_INTERNAL;
-    return this.#finishOpen(cipher, packet + end) ? end - headerBytes : SRTP_AUTHENTICATION;
+    return this.#finishOpen(cipher) ? end - headerBytes : SRTP_AUTHENTICATION;
   }
 
   sealRtcp(packet: number, length: number, ssrc: number, index: number): number {
@@ -347,7 +356,7 @@ class GcmTransform implements SrtpTransform {
     const trailer = packet + length + GCM_TAG_BYTES;
     writeWord(bytes, trailer, index | 0x80000000);
     const body = packet + RTCP_HEADER_BYTES;
-    return this.#begin(cipher) &&
+    return this.#beginSeal(cipher) &&
       this.#authenticate(cipher, packet, RTCP_HEADER_BYTES) &&
       this.#authenticate(cipher, trailer, RTCP_TRAILER_BYTES) &&
       this.#crypt(cipher, body, body, length - RTCP_HEADER_BYTES) &&
@@ -365,13 +374,13 @@ class GcmTransform implements SrtpTransform {
     const clear = encrypted ? RTCP_HEADER_BYTES : plain;
     const body = packet + RTCP_HEADER_BYTES;
     if (
-      !this.#begin(cipher) ||
+      !this.#beginOpen(cipher, packet + plain) ||
       !this.#authenticate(cipher, packet, clear) ||
       !this.#authenticate(cipher, trailer, RTCP_TRAILER_BYTES) ||
       !this.#crypt(cipher, body, body, encrypted ? plain - RTCP_HEADER_BYTES : 0)
     )
       return SRTP_INTERNAL;
-    return this.#finishOpen(cipher, packet + plain) ? plain : SRTP_AUTHENTICATION;
+    return this.#finishOpen(cipher) ? plain : SRTP_AUTHENTICATION;
   }
 
   ahead(): number {
@@ -380,7 +389,7 @@ class GcmTransform implements SrtpTransform {
 
   close(): void {
     for (const keys of [this.#rtp, this.#rtcp]) {
-      this.#shared.crypto.EVP_CIPHER_CTX_free(keys.cipher);
+      this.#shared.gcm.freeContext(keys.cipher);
       keys.forget();
     }
     this.#salt0 = 0;
@@ -388,37 +397,42 @@ class GcmTransform implements SrtpTransform {
     this.#salt2 = 0;
   }
 
-  #begin(cipher: Pointer): boolean {
-    return this.#shared.crypto.EVP_CipherInit_ex(cipher, null, null, null, this.#shared.ivAt, -1) === 1;
+  #beginSeal(cipher: Pointer): boolean {
+    const { gcm, ivAt } = this.#shared;
+    return gcm.encryptInit(cipher, null, 0, ivAt, GCM_IV_BYTES, null) === 1;
+  }
+
+  /** `tag`: where the tag to be found is. */
+  #beginOpen(cipher: Pointer, tag: number): boolean {
+    const { gcm, base, ivAt, tag: param } = this.#shared;
+    param.set(base + tag);
+    return gcm.decryptInit(cipher, null, 0, ivAt, GCM_IV_BYTES, param.at) === 1;
   }
 
   #authenticate(cipher: Pointer, at: number, length: number): boolean {
-    const { crypto, base, lengthAt } = this.#shared;
-    return crypto.EVP_CipherUpdate(cipher, null, lengthAt, address(base + at), length) === 1;
+    const { gcm, base, lengthAt } = this.#shared;
+    return gcm.cipher(cipher, null, lengthAt, length, address(base + at), length) === 1;
   }
 
   #crypt(cipher: Pointer, to: number, from: number, length: number): boolean {
     if (length === 0) return true;
-    const { crypto, base, lengthAt } = this.#shared;
-    return crypto.EVP_CipherUpdate(cipher, address(base + to), lengthAt, address(base + from), length) === 1;
+    const { gcm, base, lengthAt } = this.#shared;
+    return gcm.cipher(cipher, address(base + to), lengthAt, length, address(base + from), length) === 1;
   }
 
   #finishSeal(cipher: Pointer, tag: number): boolean {
-    const { crypto, base, lengthAt } = this.#shared;
-    const at = address(base + tag);
+    const { gcm, base, lengthAt, tag: param } = this.#shared;
+    param.set(base + tag);
     return (
-      crypto.EVP_CipherFinal_ex(cipher, at, lengthAt) === 1 &&
-      crypto.EVP_CIPHER_CTX_ctrl(cipher, GCM_GET_TAG, GCM_TAG_BYTES, at) === 1
+      gcm.final(cipher, address(base + tag), lengthAt, GCM_TAG_BYTES) === 1 &&
+      gcm.getContextParams(cipher, param.at) === 1
     );
   }
 
-  #finishOpen(cipher: Pointer, tag: number): boolean {
-    const { crypto, base, lengthAt, ivAt } = this.#shared;
-    return (
-      crypto.EVP_CIPHER_CTX_ctrl(cipher, GCM_SET_TAG, GCM_TAG_BYTES, address(base + tag)) === 1 &&
-      // Writes nothing; any valid address will do.
-      crypto.EVP_CipherFinal_ex(cipher, ivAt, lengthAt) === 1
-    );
+  #finishOpen(cipher: Pointer): boolean {
+    const { gcm, lengthAt, ivAt } = this.#shared;
+    // Writes nothing; any valid address will do.
+    return gcm.final(cipher, ivAt, lengthAt, GCM_TAG_BYTES) === 1;
   }
 }
 
