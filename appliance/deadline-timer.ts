@@ -6,6 +6,8 @@ import type { Deadline } from "./deadlines.ts";
 
 /** It never sleeps longer than this; the core is asked again then. */
 const MAX_SLEEP_MS = 60_000;
+/** A deadline that moved away by less leaves the timer: that it goes off too early now and then is cheaper than setting it anew after every input. */
+const WORTH_SETTING_MS = 250;
 
 export class DeadlineTimer {
   readonly #work: () => void;
@@ -18,12 +20,9 @@ export class DeadlineTimer {
     this.#work = work;
   }
 
-  /**
-   * The core's next deadline; undefined: there is none. A later one than the timer was set to leaves it: that it goes off too early now and then is cheaper than setting
-   * it anew after every input.
-   */
+  /** The core's next deadline; undefined: there is none. */
   set(deadline: Deadline | undefined): void {
-    if (deadline !== undefined && deadline.at >= this.#at) return;
+    if (deadline !== undefined && deadline.at >= this.#at && deadline.at - this.#at < WORTH_SETTING_MS) return;
     clearTimeout(this.#timer);
     this.#at = deadline?.at ?? Number.POSITIVE_INFINITY;
     if (deadline === undefined) return;
@@ -33,7 +32,8 @@ export class DeadlineTimer {
         this.#at = Number.POSITIVE_INFINITY;
         this.#work();
       },
-      Math.min(MAX_SLEEP_MS, inMs),
+      // Whole milliseconds: a fraction is cut off, and going off too early means going off twice.
+      Math.min(MAX_SLEEP_MS, Math.ceil(inMs)),
     );
   }
 }

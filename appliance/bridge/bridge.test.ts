@@ -73,6 +73,37 @@ describe("lifetimes (bridge.md 1.12)", () => {
   });
 });
 
+test("while people speak, what can wait goes along with their levels", () => {
+  const call = new Call("a", "b");
+  call.alive("a", "b");
+  const channel = call.channel("b");
+  let wakes = 0;
+  let dominant = 0;
+  const begin = call.now;
+  for (let round = 1; round <= 30; round++) {
+    const until = (begin + round * 310) as Millis;
+    for (
+      let deadline = call.bridge.nextDeadline();
+      deadline !== undefined && deadline.at <= until;
+      deadline = call.bridge.nextDeadline()
+    ) {
+      // The brewery's presence has its time.
+      if (deadline.why !== "brewery presence") wakes++;
+      call.now = deadline.at;
+      call.bridge.handleTimeout(call.now, WALL);
+    }
+    call.now = until;
+    call.alive("b");
+    call.events({ type: "levels", levels: [{ endpoint: 0, levels: Array.from({ length: 15 }, () => 90) }] });
+    call.bridge.handleTimeout(call.now, WALL);
+    const told = textsTo(call.take(), channel);
+    if (told.some((each) => each["colibriClass"] === "DominantSpeakerEndpointChangeEvent")) dominant = round;
+  }
+  expect(wakes).toBe(0);
+  // The first levels begin it, the second ones decide.
+  expect(dominant).toBe(2);
+});
+
 describe("connectivity monitor (bridge.md 2.6)", () => {
   const changes = (actions: ReturnType<TestBridge["take"]>, channel: number): unknown[] =>
     textsTo(actions, channel)

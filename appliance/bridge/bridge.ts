@@ -50,6 +50,10 @@ export interface BridgeOptions {
 }
 
 const MONITOR_MS = 500;
+/** What nobody misses so long goes along with the levels that the media loop tells every 310 ms while people meet, instead of waking the processor for itself. */
+const PATIENCE_MS = 350;
+/** A path's consent is asked for every few seconds and lost after thirty (RFC 7675). */
+const isPatient = ({ why }: Deadline): boolean => why === "consent";
 const SWEEP_MS = 60_000;
 const REPORT_MS = 5_000;
 /** Reports that the media loop may owe before it counts as hung. */
@@ -521,16 +525,27 @@ export class Bridge {
 
   // --- time
 
+  /** When `handleTimeout` has to be called at the latest. Some of what it does is due up to PATIENCE_MS earlier, and done whenever it is called. */
   nextDeadline(): Deadline | undefined {
+    let urgent = soonest(this.#mucClients.nextDeadline(), this.shutdown.nextDeadline());
+    let patient = this.#nextPatient();
+    for (const link of this.context.links.values()) {
+      const next = link.nextDeadline();
+      if (next === undefined) continue;
+      if (isPatient(next)) patient = soonest(patient, next);
+      else urgent = soonest(urgent, next);
+    }
+    return soonest(urgent, patient && { at: later(patient.at, PATIENCE_MS), why: patient.why });
+  }
+
+  /** The earliest of those that can wait, the links' left aside. */
+  #nextPatient(): Deadline | undefined {
     let next = soonest(
-      this.#mucClients.nextDeadline(),
-      this.shutdown.nextDeadline(),
       this.#monitorAt === undefined ? undefined : { at: this.#monitorAt, why: "connectivity monitor" },
       this.#sweepAt === undefined ? undefined : { at: this.#sweepAt, why: "expiry" },
       this.#reportAt === undefined ? undefined : { at: this.#reportAt, why: "media report" },
     );
     for (const conference of this.#conferences.values()) next = soonest(next, conference.nextDeadline());
-    for (const link of this.context.links.values()) next = soonest(next, link.nextDeadline());
     return next;
   }
 

@@ -303,7 +303,10 @@ export async function startBridge(config: BridgeConfig, environment: PartEnviron
   };
 
   deliver = (events) => {
-    bridge.mediaEvents(monotonicNow(), events);
+    const now = monotonicNow();
+    bridge.mediaEvents(now, events);
+    // What is due and could wait is done while the processor is awake.
+    if (events.some(({ type }) => type === "levels")) bridge.handleTimeout(now, wallNow());
     done();
     const fault = events.find((event) => event.type === "fault");
     if (fault === undefined || stopped) return;

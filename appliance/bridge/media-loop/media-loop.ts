@@ -33,8 +33,8 @@ const TICK_SLACK_MS = 10;
 /** Nothing came lately: levels, activity and reports have time. */
 const RESTING_TICK_MS = 500;
 const RESTING_AFTER_MS = 1000;
-/** Two to a decision about who is dominant (receive/speech.ts); each wakes the control side. */
-const LEVELS_MS = 150;
+/** As often as somebody decides who is dominant (receive/speech.ts), and a little more, so that the decision is due when they come; each wakes the control side. */
+const LEVELS_MS = 310;
 const SECOND_MS = 1000;
 /** A change of layers is told at most so often. */
 const NEWS_MS = 250;
