@@ -2,6 +2,9 @@
  * Shell: what the environment of our own processes says to the runtime.
  */
 
+/** Bytes allocated between two collections of a small heap; the runtime's own 8 MB would count as the process's memory. */
+const GARBAGE_BYTES = 2 * 1024 * 1024;
+
 /**
  * For Bun.spawn. Bun's timer collects garbage every second in which something was allocated; where little is, as in a bridge, such a collection is a full one
  * every minute or two, and a full one throws away all compiled code older than a minute: what forwards packets is then interpreted and compiled anew for seconds (p99 of
@@ -9,6 +12,7 @@
  */
 export const runtimeEnvironment = (): Readonly<Record<string, string | undefined>> => ({
   BUN_GC_TIMER_DISABLE: "1",
+  BUN_JSC_largeHeapSize: String(GARBAGE_BYTES),
   ...process.env,
 });
 

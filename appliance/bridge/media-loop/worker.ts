@@ -36,8 +36,8 @@ const TURN_MS = 3;
 const GATHER_MS = 0.5;
 /** Packets out between two looks at the clock. */
 const CLOCK_EVERY = 128;
-/** Without a message the loop yields to the event loop so often: a yield costs as much as a packet. */
-const YIELD_MS = 50;
+/** Without a message the loop yields to the event loop so often: a yield costs as much as several packets. */
+const YIELD_MS = 250;
 /** The busy share that holding goes by is measured over so long, the one that is reported over the other. */
 const SHORT_WINDOW_MS = 100;
 const LOAD_WINDOW_MS = 1000;
