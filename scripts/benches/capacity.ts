@@ -5,7 +5,7 @@
  */
 import type { Pair, Round } from "./bridge/pair.ts";
 import { packetsOutPerSecond, withSpeakers } from "./bridge/participants.ts";
-import { floorPair, loopPair } from "./bridge/subjects.ts";
+import { CHECK_ONE_OF, floorPair, loopPair } from "./bridge/subjects.ts";
 import { buildFloor, FLOOR_NEEDS } from "./floor-program.ts";
 import { RULE } from "./holding.ts";
 import { noiseMark, worst } from "./noise.ts";
@@ -21,8 +21,6 @@ const STEP_ROOMS = 2;
 const MOST_LOST = 0.001;
 /** Overload shows as delay long before loss. */
 const MOST_P99_MS = 20;
-/** Packets of which the generator opens one: it has a core, and is not what is measured. */
-const CHECK_ONE_OF = 32;
 const GENERATOR_FULL = 0.97;
 /** Others on the machine only make it worse: a load that got through once, gets through. */
 const TRIES = 2;

@@ -5,7 +5,7 @@
 
 import type { Pair } from "./bridge/pair.ts";
 import { packetsOutPerSecond, withSpeakers } from "./bridge/participants.ts";
-import { loopPair } from "./bridge/subjects.ts";
+import { CHECK_ONE_OF, loopPair } from "./bridge/subjects.ts";
 import { inTurn, pairLine, ratio } from "./bridge.ts";
 import { loadName } from "./options.ts";
 import type { Headline, Section } from "./section.ts";
@@ -18,8 +18,6 @@ const SHAPES = [
 /** The defaults of `bridge.hold_max_ms` and `bridge.hold_from_percent`. */
 export const RULE = { maxMs: 2, fromLoad: 0.6 } as const;
 const ALWAYS = { maxMs: 2, fromLoad: -1, leastPackets: 0 } as const;
-/** Where there is much to receive the generator opens one of so many. */
-const CHECK_ONE_OF = 32;
 
 export const holdingSection: Section = {
   name: "holding",

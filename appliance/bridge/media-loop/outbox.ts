@@ -149,10 +149,7 @@ export class Outbox {
     const run = this.runCount;
     const segments = (from.runSegments[taken] as number) + 1;
     const length = (from.runLength[taken] as number) + size;
-    this.runSocket[run] = from.runSocket[taken] as number;
-    this.runName[run] = from.runName[taken] as number;
-    this.runOffset[run] = from.runOffset[taken] as number;
-    this.runSegment[run] = from.runSegment[taken] as number;
+    this.#copyRun(from, taken, run);
     this.runLength[run] = length;
     this.runSegments[run] = segments;
     this.runCount = run + 1;
@@ -177,17 +174,21 @@ export class Outbox {
     this.#given += 1;
   }
 
+  #copyRun(from: Outbox, run: number, to: number): void {
+    this.runSocket[to] = from.runSocket[run] as number;
+    this.runName[to] = from.runName[run] as number;
+    this.runOffset[to] = from.runOffset[run] as number;
+    this.runLength[to] = from.runLength[run] as number;
+    this.runSegment[to] = from.runSegment[run] as number;
+    this.runSegments[to] = from.runSegments[run] as number;
+  }
+
   /** Takes the runs that were given away out of the columns. */
   #closeRanks(): void {
     let kept = 0;
     for (let run = 0; run < this.runCount; run++) {
       if (this.runSegments[run] === GIVEN_AWAY) continue;
-      this.runSocket[kept] = this.runSocket[run] as number;
-      this.runName[kept] = this.runName[run] as number;
-      this.runOffset[kept] = this.runOffset[run] as number;
-      this.runLength[kept] = this.runLength[run] as number;
-      this.runSegment[kept] = this.runSegment[run] as number;
-      this.runSegments[kept] = this.runSegments[run] as number;
+      this.#copyRun(this, run, kept);
       kept += 1;
     }
     this.runCount = kept;
