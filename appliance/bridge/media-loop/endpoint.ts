@@ -137,6 +137,8 @@ export class Endpoint extends Destination {
   answersLeft = 0;
 
   feedbackAt = Number.NEGATIVE_INFINITY;
+  /** Since when a transport-wide feedback waits to be sent, −1: none does. */
+  feedbackDueAt = -1;
   reportAt = 0;
   /** A NACK may be due. */
   nackPending = false;

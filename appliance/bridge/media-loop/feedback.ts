@@ -18,6 +18,10 @@ export const REPORT_INTERVAL_MS = 500;
 export const FEEDBACK_INTERVAL_MS = 100;
 /** Videobridge's is 20: every frame of a camera. Browsers tell each other every 50 to 250 ms and steer by that; half as many of ours cost them and us half as much. */
 export const FEEDBACK_FRAME_MS = 50;
+/** A feedback that is due waits at most so long for media to its receiver, to leave as the last, shorter datagram of that run: one message to the kernel less. */
+const RIDE_MS = 10;
+/** Datagrams of a run that takes one along are at least so long. */
+const RIDE_LENGTH = 400;
 /** Longest compound packet. */
 const MAX_COMPOUND = 1200;
 /** Longest transport-wide feedback (rtcp/transport-feedback.ts). */
@@ -28,6 +32,8 @@ export class Feedback {
   readonly #state: LoopState;
   readonly #block = new ReportBlock();
   readonly #sequences = new Uint16Array(256);
+  /** Those whose feedback is due and waits; an endpoint stands here once. */
+  readonly #waiting: Endpoint[] = [];
   #at = 0;
   #length = 0;
 
@@ -42,7 +48,28 @@ export class Feedback {
       endpoint.arrivals.pending > 0 &&
       (since >= FEEDBACK_INTERVAL_MS || (endpoint.frameEnded && since >= FEEDBACK_FRAME_MS));
     endpoint.frameEnded = false;
-    if (wide || endpoint.nackPending) this.#compose(nowMs, endpoint, wide, false);
+    if (endpoint.nackPending) this.#compose(nowMs, endpoint, wide, false);
+    else if (wide && endpoint.feedbackDueAt < 0) {
+      endpoint.feedbackDueAt = nowMs;
+      this.#waiting.push(endpoint);
+    }
+  }
+
+  /** When all else of a batch is in the outbox, and on the tick: what waits leaves with it, or because it has waited long enough. */
+  ride(nowMs: number): void {
+    const waiting = this.#waiting;
+    let kept = 0;
+    for (let index = 0; index < waiting.length; index++) {
+      const endpoint = waiting[index] as Endpoint;
+      if (endpoint.feedbackDueAt < 0) continue; // it went with something else
+      if (nowMs - endpoint.feedbackDueAt >= RIDE_MS || this.#state.outbox.openSegment(endpoint) >= RIDE_LENGTH)
+        this.#compose(nowMs, endpoint, true, false);
+      else {
+        waiting[kept] = endpoint;
+        kept += 1;
+      }
+    }
+    waiting.length = kept;
   }
 
   /** On the tick. */
@@ -53,6 +80,11 @@ export class Feedback {
   }
 
   #compose(nowMs: number, endpoint: Endpoint, wide: boolean, report: boolean): void {
+    if (wide) {
+      // The next one is due as if this one had not waited.
+      endpoint.feedbackAt = endpoint.feedbackDueAt < 0 ? nowMs : endpoint.feedbackDueAt;
+      endpoint.feedbackDueAt = -1;
+    }
     const context = endpoint.send;
     if (!endpoint.reachable || context === undefined) {
       endpoint.nackPending = false;
@@ -67,7 +99,6 @@ export class Feedback {
     }
     if (endpoint.nackPending) this.#nacks(nowMs, endpoint, sender);
     if (wide) {
-      endpoint.feedbackAt = nowMs;
       let media = 0;
       const streams = endpoint.streamList;
       for (let index = 0; index < streams.length; index++) {

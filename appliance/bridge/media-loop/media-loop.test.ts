@@ -487,6 +487,65 @@ describe("feedback to senders", () => {
   });
 });
 
+describe("feedback rides along with video to whom it is for", () => {
+  /** Two cameras; `far` frames of the second one come `laterMs` after the first one's. */
+  const rides = (laterMs: number): { rode: number; alone: number; waitedMs: number } => {
+    const bed = new TestBed();
+    const [a, b] = [bed.peer(), bed.peer()];
+    const camera = (source: number, ssrc: number) => ({
+      source,
+      name: `v${source}`,
+      kind: "video" as const,
+      encodings: [{ ssrc, rtxSsrc: 0 }],
+    });
+    bed.command(...a.join([camera(0, 101)]), ...b.join([camera(1, 201)]));
+    bed.command(
+      { type: "video-targets", receiver: 0, targets: [{ source: 1, layer: 7, ssrc: 201, rtxSsrc: 0 }] },
+      { type: "video-targets", receiver: 1, targets: [{ source: 0, layer: 7, ssrc: 101, rtxSsrc: 0 }] },
+    );
+    const result = { rode: 0, alone: 0, waitedMs: 0 };
+    let sentAt = 0;
+    const send = (peer: TestPeer, ssrc: number, number: number): void => {
+      const got = a.gotRtcp.length;
+      peer.send({
+        ...{ ssrc, sequence: number, timestamp: number * 3000, marker: true, transportSequence: number },
+        payload: vp8Payload({ pictureId: number, zeroIndex: number, key: number === 1, size: 900 }),
+      });
+      // What a is told is about a's packets only.
+      const told = a.gotRtcp
+        .slice(got)
+        .filter(({ type, count }) => type === RtcpType.transportFeedback && count === 15);
+      if (told.length === 0) return;
+      result.waitedMs = Math.max(result.waitedMs, bed.nowMs - sentAt);
+      if (bed.runs.some((sizes) => sizes.length === 2 && (sizes[0] ?? 0) > 900 && (sizes[1] ?? 900) < 200))
+        result.rode++;
+      else result.alone++;
+    };
+    for (let number = 1; number <= 40; number++) {
+      send(a, 101, number);
+      sentAt = bed.nowMs;
+      bed.advance(laterMs);
+      if (laterMs > 0) send(b, 201, number);
+      bed.advance(33 - laterMs);
+    }
+    // Told within a tick or at the next packet.
+    const told = a.gotRtcp.filter(({ type, count }) => type === RtcpType.transportFeedback && count === 15);
+    expect(told.length).toBeGreaterThan(15);
+    let covered = 0;
+    for (const { bytes } of told) covered += read16(bytes, 14);
+    expect(covered).toBeGreaterThanOrEqual(38);
+    return result;
+  };
+
+  test("with the next frame that goes there, within 10 ms", () => {
+    const { rode, alone, waitedMs } = rides(4);
+    expect({ alone, waitedMs }).toEqual({ alone: 0, waitedMs: 4 });
+    expect(rode).toBeGreaterThan(15);
+  });
+
+  test("by itself where nothing goes there", () => expect(rides(0).rode).toBe(0));
+});
+
 describe("what is not ours", () => {
   test("garbage, strangers and the unsigned are counted and nothing else", () => {
     const { bed, a } = meeting();

@@ -175,6 +175,7 @@ export class MediaLoop {
       this.#feedback.afterBatch(nowMs, endpoint);
     }
     touched.length = 0;
+    this.#feedback.ride(nowMs);
     this.state.batches += 1;
     this.#releaseIfDue(nowMs);
     this.#flush(outbox);
@@ -203,6 +204,7 @@ export class MediaLoop {
         }
       }
     }
+    this.#feedback.ride(nowMs);
     if (nowMs - this.#levelsAt >= LEVELS_MS) this.#levels(nowMs);
     if (second) this.#second(nowMs);
     this.#flush(state.outbox);
