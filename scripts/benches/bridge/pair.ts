@@ -104,11 +104,11 @@ export class Pair {
     }
   }
 
-  /** Loads without measuring until compilers and caches are where they stay: only once. */
-  async warmUp(seconds: number, people?: number): Promise<void> {
-    if (this.#warm) return;
+  /** Loads until compilers and caches are where they stay: only once. The round is none of the measured ones; undefined: it was warm. */
+  async warmUp(seconds: number, people?: number): Promise<Round | undefined> {
+    if (this.#warm) return undefined;
     this.#warm = true;
-    await this.#run(seconds, people);
+    return await this.#run(seconds, people);
   }
 
   /** `people`: that many of the load's participants send, whole rooms of them; absent: all. */
