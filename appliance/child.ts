@@ -4,6 +4,7 @@
 
 import type { RunningAppliance } from "./appliance.ts";
 import { type FromChild, isToChild } from "./child-messages.ts";
+import { collectRegularly } from "./runtime-environment.ts";
 import { startLine } from "./start-line.ts";
 
 const HEALTH_MS = 2_000;
@@ -30,7 +31,10 @@ export const runChild = (): void => {
     if (appliance === undefined || ending) return;
     const faults = appliance.faults();
     const fault = faults.length === 0 ? undefined : faults.join("; ");
-    well ||= fault === undefined;
+    if (!well && fault === undefined) {
+      well = true;
+      collectRegularly();
+    }
     say({ type: "health", ...(fault === undefined ? {} : { fault }) });
     setTimeout(report, well ? HEALTH_MS : FIRST_HEALTH_MS);
   };

@@ -1,18 +1,17 @@
 /**
- * Shell: what the environment of our own processes says to the runtime.
+ * Shell: how our processes have the runtime collect garbage, and what their environment says to it.
+ *
+ * Bun's timer collects every second in which something was allocated; where little is, as in a bridge, one of these is a full collection every minute or two, and a full one
+ * throws away all compiled code older than a minute: what forwards packets is then interpreted and compiled anew for seconds (p99 of the delay 23 ms). So the timer is off, and the
+ * control side collects what is new by itself, which leaves compiled code alone. The rest is JavaScriptCore's: it collects when much has been allocated.
  */
+import { edenGC } from "bun:jsc";
 
-/** Bytes allocated between two collections of a small heap; the runtime's own 8 MB would count as the process's memory. */
-const GARBAGE_BYTES = 2 * 1024 * 1024;
+const COLLECT_MS = 10_000;
 
-/**
- * For Bun.spawn. Bun's timer collects garbage every second in which something was allocated; where little is, as in a bridge, such a collection is a full one
- * every minute or two, and a full one throws away all compiled code older than a minute: what forwards packets is then interpreted and compiled anew for seconds (p99 of
- * the delay 23 ms). Without the timer JavaScriptCore collects by itself, when enough has been allocated. Read once, when a process starts; what is set already counts.
- */
+/** For Bun.spawn. Read once, when a process starts; what is set already counts. */
 export const runtimeEnvironment = (): Readonly<Record<string, string | undefined>> => ({
   BUN_GC_TIMER_DISABLE: "1",
-  BUN_JSC_largeHeapSize: String(GARBAGE_BYTES),
   ...process.env,
 });
 
@@ -23,4 +22,10 @@ export function startAgainWithRuntimeEnvironment(): void {
   process.execve?.(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], {
     ...environment,
   });
+}
+
+/** Instead of the timer, on the thread that calls it, as long as the process lives. Begins with all that starting left behind. */
+export function collectRegularly(): void {
+  Bun.gc(true);
+  setInterval(edenGC, COLLECT_MS).unref();
 }

@@ -8,6 +8,7 @@ import { bridgeSlice, focusSlice, gatewaySlice, xmppSlice } from "./config/slice
 import { StartFault } from "./data-folder.ts";
 import { machineAddresses } from "./machine.ts";
 import { ownHosts, webAddress } from "./ready-file.ts";
+import { collectRegularly } from "./runtime-environment.ts";
 
 const planOf = (part: PartName, box: Box, staticFolder: string): PartsPlan => {
   const { context, certificates, web } = box;
@@ -56,6 +57,7 @@ export const runSinglePart = async (
   const box = await prepareBox(settings, dataFolder, [part]);
   const { startParts } = await import("./appliance.ts");
   const running = await startParts(planOf(part, box, staticFolder), settings["log.level"]);
+  if (part === "bridge") collectRegularly();
   const stop = Promise.withResolvers<number>();
   process.on("SIGINT", () => stop.resolve(1_500));
   process.on("SIGTERM", () => stop.resolve(settings["stop.deadline"] * 1_000));
