@@ -2,8 +2,8 @@
  * Shell: how our processes have the runtime collect garbage, and what their environment says to it.
  *
  * Bun's timer collects every second in which something was allocated; where little is, as in a bridge, one of these is a full collection every minute or two, and a full one
- * throws away all compiled code older than a minute: what forwards packets is then interpreted and compiled anew for seconds (p99 of the delay 23 ms). So the timer is off, and the
- * control side collects what is new by itself, which leaves compiled code alone. The rest is JavaScriptCore's: it collects when much has been allocated.
+ * throws away all compiled code older than a minute: what forwards packets is then interpreted and compiled anew for seconds (p99 of the delay 23 ms). So the timer is off, and
+ * each thread collects what is new by itself, which leaves compiled code alone. The rest is JavaScriptCore's: it collects when much has been allocated.
  */
 import { edenGC } from "bun:jsc";
 
