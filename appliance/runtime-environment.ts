@@ -7,7 +7,8 @@
  */
 import { edenGC } from "bun:jsc";
 
-const COLLECT_MS = 10_000;
+/** Each thread collects what is new on its heap so often. */
+export const COLLECT_MS = 10_000;
 
 /** For Bun.spawn. Read once, when a process starts; what is set already counts. */
 export const runtimeEnvironment = (): Readonly<Record<string, string | undefined>> => ({

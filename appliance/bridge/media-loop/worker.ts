@@ -4,6 +4,7 @@
  */
 import { type Pointer, ptr } from "bun:ffi";
 import { edenGC } from "bun:jsc";
+import { COLLECT_MS } from "../../runtime-environment.ts";
 import type { MediaCommand, MediaEvent, MediaSocket } from "../media-commands.ts";
 import { pinThread, threadCpuMs } from "../native/affinity.ts";
 import { adviseHugePages } from "../native/huge-pages.ts";
@@ -39,8 +40,6 @@ const GATHER_MS = 0.5;
 const CLOCK_EVERY = 128;
 /** Without a message the loop yields to the event loop so often: a yield costs as much as several packets. */
 const YIELD_MS = 250;
-/** What is new on the heap is collected so often: the runtime, which counts the packet memory as the heap's, would wait for forty megabytes of it (runtime-environment.ts). */
-const COLLECT_MS = 10_000;
 /** The busy share that holding goes by is measured over so long, the one that is reported over the other. */
 const SHORT_WINDOW_MS = 100;
 const LOAD_WINDOW_MS = 1000;
@@ -249,6 +248,7 @@ let collectedAt = 0;
 /** Goes round until there is a message to let in, or YIELD_MS have passed; then the event loop has its turn. */
 function turn(): void {
   const since = performance.now();
+  // The runtime counts the packet memory as the heap's and would wait for forty megabytes of garbage.
   if (since - collectedAt >= COLLECT_MS) {
     edenGC();
     collectedAt = since;

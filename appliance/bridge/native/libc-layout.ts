@@ -4,7 +4,7 @@
 
 /** A 64-bit address, as two words from index `word` on; little-endian. */
 export function writePointer(words: Uint32Array, word: number, address: number): void {
-  words[word] = address % TWO_32;
+  words[word] = address | 0; // modulo 2³²
   words[word + 1] = Math.floor(address / TWO_32);
 }
 

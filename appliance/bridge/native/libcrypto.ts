@@ -5,6 +5,7 @@
  * above. That layer looks parameters up by name at each IV and each tag: 0.3 µs of a packet, and a dozen cold lines of the cache.
  */
 import { CString, dlopen, linkSymbols, type Pointer, ptr, read } from "bun:ffi";
+import { writePointer } from "./libc-layout.ts";
 import { LibraryMissing } from "./libssl.ts";
 import { Pinned } from "./pinned.ts";
 
@@ -128,29 +129,24 @@ const OCTET_STRING = 5;
 
 /** An array of one parameter, a string of `size` octets at an address that changes. */
 export class OctetParam {
-  readonly #words: Int32Array;
+  readonly #words: Uint32Array;
   readonly #pinned: Pinned;
   /** Of the array. */
   readonly at: Pointer;
 
   constructor(name: string, size: number) {
     this.#pinned = new Pinned(4 * PARAM_NAME + ((name.length + 4) & ~3));
-    this.#words = this.#pinned.words;
+    this.#words = new Uint32Array(this.#pinned.bytes.buffer);
     this.at = this.#pinned.at;
     new TextEncoder().encodeInto(name, this.#pinned.bytes.subarray(4 * PARAM_NAME));
-    this.#point(0, this.at + 4 * PARAM_NAME);
+    writePointer(this.#words, 0, this.at + 4 * PARAM_NAME);
     this.#words[PARAM_TYPE] = OCTET_STRING;
     this.#words[PARAM_SIZE] = size;
   }
 
   /** Where the octets lie, or go. */
   set(data: number): void {
-    this.#point(PARAM_DATA, data);
-  }
-
-  #point(word: number, data: number): void {
-    this.#words[word] = data | 0;
-    this.#words[word + 1] = Math.floor(data / 4_294_967_296);
+    writePointer(this.#words, PARAM_DATA, data);
   }
 }
 
