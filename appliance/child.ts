@@ -4,7 +4,7 @@
 
 import type { RunningAppliance } from "./appliance.ts";
 import { type FromChild, isToChild } from "./child-messages.ts";
-import { collectRegularly } from "./runtime-environment.ts";
+import { collectRegularly } from "./garbage-collection.ts";
 import { startLine } from "./start-line.ts";
 
 const HEALTH_MS = 2_000;

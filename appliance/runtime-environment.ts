@@ -1,14 +1,10 @@
 /**
- * Shell: how our processes have the runtime collect garbage, and what their environment says to it.
+ * Shell: what the environment of our processes says to the runtime.
  *
  * Bun's timer collects every second in which something was allocated; where little is, as in a bridge, one of these is a full collection every minute or two, and a full one
  * throws away all compiled code older than a minute: what forwards packets is then interpreted and compiled anew for seconds (p99 of the delay 23 ms). So the timer is off, and
- * each thread collects what is new by itself, which leaves compiled code alone. The rest is JavaScriptCore's: it collects when much has been allocated.
+ * each thread collects what is new by itself (garbage-collection.ts). The rest is JavaScriptCore's: it collects when much has been allocated.
  */
-import { edenGC } from "bun:jsc";
-
-/** Each thread collects what is new on its heap so often. */
-export const COLLECT_MS = 10_000;
 
 /** For Bun.spawn. Read once, when a process starts; what is set already counts. */
 export const runtimeEnvironment = (): Readonly<Record<string, string | undefined>> => ({
@@ -23,10 +19,4 @@ export function startAgainWithRuntimeEnvironment(): void {
   process.execve?.(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], {
     ...environment,
   });
-}
-
-/** Instead of the timer, on the thread that calls it, as long as the process lives. Begins with all that starting left behind. */
-export function collectRegularly(): void {
-  Bun.gc(true);
-  setInterval(edenGC, COLLECT_MS).unref();
 }

@@ -6,9 +6,9 @@ import { type Box, type PartName, prepareBox } from "./box.ts";
 import type { Settings } from "./config/options.ts";
 import { bridgeSlice, focusSlice, gatewaySlice, xmppSlice } from "./config/slices.ts";
 import { StartFault } from "./data-folder.ts";
+import { collectRegularly } from "./garbage-collection.ts";
 import { machineAddresses } from "./machine.ts";
 import { ownHosts, webAddress } from "./ready-file.ts";
-import { collectRegularly } from "./runtime-environment.ts";
 
 const planOf = (part: PartName, box: Box, staticFolder: string): PartsPlan => {
   const { context, certificates, web } = box;

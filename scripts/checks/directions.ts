@@ -11,6 +11,7 @@ const SHARED = new Set([
   "deadline-timer.ts",
   "deadlines.ts",
   "fetch-bounded.ts",
+  "garbage-collection.ts",
   "jwt.ts",
   "log.ts",
   "metrics.ts",

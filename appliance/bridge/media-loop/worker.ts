@@ -4,7 +4,7 @@
  */
 import { type Pointer, ptr } from "bun:ffi";
 import { edenGC } from "bun:jsc";
-import { COLLECT_MS } from "../../runtime-environment.ts";
+import { COLLECT_MS } from "../../garbage-collection.ts";
 import type { MediaCommand, MediaEvent, MediaSocket } from "../media-commands.ts";
 import { pinThread, threadCpuMs } from "../native/affinity.ts";
 import { adviseHugePages } from "../native/huge-pages.ts";
@@ -248,7 +248,6 @@ let collectedAt = 0;
 /** Goes round until there is a message to let in, or YIELD_MS have passed; then the event loop has its turn. */
 function turn(): void {
   const since = performance.now();
-  // The runtime counts the packet memory as the heap's and would wait for forty megabytes of garbage.
   if (since - collectedAt >= COLLECT_MS) {
     edenGC();
     collectedAt = since;
