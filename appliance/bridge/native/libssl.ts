@@ -233,10 +233,10 @@ export class Libssl {
     return (this.#timeval.words[0] as number) * 1000 + (this.#timeval.words[2] as number) / 1000;
   }
 
-  /** Sends the flight again if its time has come by libssl's clock. */
-  timerExpired(session: SslSession): void {
+  /** Sends the flight again if its time has come by libssl's clock. False: it was the thirteenth time, and libssl's session is at its end, though it goes on calling its timer due. */
+  timerExpired(session: SslSession): boolean {
     this.#crypto.ERR_clear_error();
-    this.#ssl.SSL_ctrl(session.address, DTLS_CTRL_HANDLE_TIMEOUT, 0, null);
+    return this.#ssl.SSL_ctrl(session.address, DTLS_CTRL_HANDLE_TIMEOUT, 0, null) >= 0;
   }
 
   /** Number of the negotiated SRTP profile (RFC 5764 §4.1.2); 0: none. */

@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { useRealTime } from "../../../tests/real-time.ts";
 import { seededRandom } from "../../simulated-network.ts";
-import { millis } from "../../time.ts";
+import { type Millis, millis } from "../../time.ts";
 import type { Fingerprint } from "../../wire/ice-transport.ts";
 import type { SrtpProfile } from "../media-commands.ts";
 import type { Certificate } from "./certificate.ts";
@@ -120,6 +120,62 @@ describe("handshake", () => {
     theirs.handleTimeout(deadline?.at ?? NOW);
     expect(sends(actions(theirs)).length).toBe(first.length);
     theirs.close();
+  });
+});
+
+describe("a peer that says nothing for longer than libssl repeats itself", () => {
+  /** Until its thirteenth repetition; answers what it sent, and how often it had to be woken. */
+  function unanswered(session: DtlsSession): {
+    readonly flights: number;
+    readonly wakes: number;
+    readonly now: Millis;
+  } {
+    let flights = 0;
+    let wakes = 0;
+    let now = NOW;
+    while (wakes < 60) {
+      const deadline = session.nextDeadline();
+      if (deadline?.why !== "dtls-retransmission") break;
+      Bun.sleepSync(26); // libssl goes by the real clock, and takes 15 ms too early for due
+      now = deadline.at;
+      wakes++;
+      session.handleTimeout(now);
+      if (sends(actions(session)).length > 0) flights++;
+      if (flights >= 15) break;
+    }
+    return { flights, wakes, now };
+  }
+
+  test("a client goes on with a new ClientHello at the pace it had, and connects when somebody is there", () => {
+    const theirs = client();
+    actions(theirs);
+    const { flights, wakes, now } = unanswered(theirs);
+    expect(flights).toBe(15);
+    expect(wakes).toBeLessThan(30);
+    const ours = server();
+    const deadline = theirs.nextDeadline();
+    expect(deadline?.at).toBeGreaterThan(now);
+    Bun.sleepSync(45);
+    theirs.handleTimeout(deadline?.at ?? NOW);
+    talk(theirs, ours);
+    expect(ours.connected && theirs.connected).toBe(true);
+    ours.close();
+    theirs.close();
+  });
+
+  test("a server waits for a ClientHello until it gives up, without being woken", () => {
+    const ours = server();
+    const gone = client();
+    for (const bytes of sends(actions(gone))) ours.handleDatagram(NOW, bytes);
+    actions(ours);
+    const { flights, wakes } = unanswered(ours);
+    expect(flights).toBe(12);
+    expect(wakes).toBeLessThan(30);
+    expect(ours.nextDeadline()?.why).toBe("dtls-timeout");
+    const back = client();
+    talk(back, ours);
+    expect(ours.connected && back.connected).toBe(true);
+    for (const each of [ours, gone, back]) each.close();
   });
 });
 

@@ -186,7 +186,7 @@ export class DtlsSession {
       return;
     }
     if (this.#retransmitAt === undefined || now < this.#retransmitAt) return;
-    this.#library.timerExpired(this.#session);
+    if (!this.#library.timerExpired(this.#session)) this.#beginAgain(this.#session);
     this.#step(now);
   }
 
@@ -226,6 +226,12 @@ export class DtlsSession {
   #tooShort(bytes: Uint8Array, at: number, end: number): boolean {
     const epoch = at + RECORD_HEADER_BYTES <= end ? ((bytes[at + 3] as number) << 8) | (bytes[at + 4] as number) : 0;
     return epoch > 0 && end - at - RECORD_HEADER_BYTES < this.#overhead;
+  }
+
+  /** Nobody has answered for as long as libssl repeats itself; whoever does before #giveUpAt still finds a handshake. */
+  #beginAgain(unanswered: SslSession): void {
+    this.#context.freeSession(unanswered);
+    this.#session = this.#context.newSession(this.role);
   }
 
   #step(now: Millis): void {
