@@ -66,6 +66,8 @@ export class LoopState {
   readonly touched: Endpoint[] = [];
 
   /** Batches of datagrams that came in, with at least one each. */
+  /** The newest video packet was not its frame's last: more of it is on its way. */
+  frameOpen = false;
   batches = 0;
   packetsHeld = 0;
   packetsReceived = 0;

@@ -36,6 +36,8 @@ const ROUNDS = 16;
 const TURN_MS = 3;
 /** What goes out waits at most so long for more that has already come. */
 const GATHER_MS = 0.5;
+/** Messages of a call after which the socket is taken to be empty, unless the rest of a frame is to come: poll says if it is not. */
+const FEW = 4;
 /** Packets out between two looks at the clock. */
 const CLOCK_EVERY = 128;
 /** Without a message the loop yields to the event loop so often: a yield costs as much as several packets. */
@@ -341,10 +343,11 @@ function receive(now: number, index: number): void {
   let arrival = now; // of the datagrams: what a later call fetches was not there when the turn began
   let gatheredSince = now;
   for (let each = 0; each < ROUNDS; each++) {
-    if (receiver.fetch(fd) === 0) break;
+    const count = receiver.fetch(fd);
+    if (count === 0) break;
     leftSocket = index;
     work(arrival, index, now);
-    if (receiver.pending) break;
+    if (receiver.pending || (count <= FEW && !loop.state.frameOpen)) break;
     arrival = performance.now();
     if (arrival - now >= TURN_MS) break;
     if (arrival - gatheredSince < GATHER_MS) continue;
