@@ -163,6 +163,16 @@ describe("a peer that says nothing for longer than libssl repeats itself", () =>
     theirs.close();
   });
 
+  test("goes on where its context was replaced meanwhile", () => {
+    const context = new DtlsContext(clientCertificate, PROFILES, TEST_RETRANSMISSION);
+    const theirs = new DtlsSession(NOW, context, "client", [fingerprintOf(serverCertificate)]);
+    actions(theirs);
+    context.close();
+    expect(unanswered(theirs).flights).toBe(15);
+    theirs.close();
+    expect(theirs.nextDeadline()).toBeUndefined();
+  });
+
   test("a server waits for a ClientHello until it gives up, without being woken", () => {
     const ours = server();
     const gone = client();

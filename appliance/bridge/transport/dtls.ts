@@ -230,8 +230,9 @@ export class DtlsSession {
 
   /** Nobody has answered for as long as libssl repeats itself; whoever does before #giveUpAt still finds a handshake. */
   #beginAgain(unanswered: SslSession): void {
-    this.#context.freeSession(unanswered);
+    // In this order: a context that was replaced meanwhile goes with its last session.
     this.#session = this.#context.newSession(this.role);
+    this.#context.freeSession(unanswered);
   }
 
   #step(now: Millis): void {
