@@ -29,7 +29,7 @@ const story = (box: WholeBox): string =>
 function comesBack(box: WholeBox, ms: number): void {
   const from = box.now;
   let flows = false;
-  let left: number = ms;
+  let left = ms;
   // A remainder that is lost in the rounding of the clock is none.
   while (!flows && left > 1e-3) {
     flows = box.runUntil(() => settled(box), left) && everythingFlows(box);

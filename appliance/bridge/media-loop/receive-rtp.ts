@@ -97,9 +97,9 @@ export class RtpPath {
     }
     if (!parsePadding(bytes, plain, packet)) return drops.count(Drop["malformed-rtp"]);
     stream.clockRate = table.clockRate[packet.payloadType] as number;
-    if (stream.kind === "video") this.#state.frameOpen = !packet.marker;
-    if (stream.kind === "audio") this.#audio(nowMs, endpoint, stream, packet);
-    else this.#video(nowMs, endpoint, stream, packet, length, codec);
+    if (stream.kind === "audio") return this.#audio(nowMs, endpoint, stream, packet);
+    this.#state.frameOpen = !packet.marker;
+    this.#video(nowMs, endpoint, stream, packet, length, codec);
   }
 
   #audio(nowMs: number, endpoint: Endpoint, stream: SourceStream, packet: RtpPacket) {

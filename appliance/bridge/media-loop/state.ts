@@ -65,9 +65,9 @@ export class LoopState {
   /** Endpoints that got something in this batch; looked after when it ends. */
   readonly touched: Endpoint[] = [];
 
-  /** Batches of datagrams that came in, with at least one each. */
   /** The newest video packet was not its frame's last: more of it is on its way. */
   frameOpen = false;
+  /** Batches of datagrams that came in, with at least one each. */
   batches = 0;
   packetsHeld = 0;
   packetsReceived = 0;

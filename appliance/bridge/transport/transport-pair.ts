@@ -15,6 +15,9 @@ export const PROFILES: readonly SrtpProfile[] = ["AEAD_AES_128_GCM", "AES128_CM_
 /** libssl counts by the real clock: short, so that the harness waits little where a flight was lost. */
 export const TEST_RETRANSMISSION: DtlsRetransmission = { firstMs: 40, maximumMs: 40 };
 
+/** Lets so much real time pass that libssl calls a flight due: less than 15 ms before the end counts as due. */
+export const awaitRetransmission = (): void => Bun.sleepSync(26);
+
 export const testCertificate = (seed: number): Certificate => makeCertificate(CERTIFICATE_TIME, seededBytes(seed));
 
 export interface PeerOptions {
@@ -86,8 +89,7 @@ export class Peer implements SimulatedNode {
   }
 
   handleTimeout(now: Millis): void {
-    // libssl asks the real clock whether a flight is due; less than 15 ms before the end counts as due.
-    if (this.transport.nextDeadline()?.why === "dtls-retransmission") Bun.sleepSync(26);
+    if (this.transport.nextDeadline()?.why === "dtls-retransmission") awaitRetransmission();
     this.transport.handleTimeout(now);
     this.drain();
   }
