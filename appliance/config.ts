@@ -293,7 +293,7 @@ export interface BridgeConfig {
   readonly sctp: boolean;
   /** 0: everybody is forwarded. */
   readonly loudestSpeakers: number;
-  readonly srtpProvider: "auto" | "libcrypto" | "vector" | "scalar" | "node";
+  readonly srtpProvider: "auto" | "gnutls" | "libcrypto" | "vector" | "scalar" | "node";
   /** How long video may wait for more of its kind when the core is busy, ms; absent or 0: it never does. */
   readonly holdMaxMs?: number;
   /** Load of the media thread, per cent, above which it may wait. */

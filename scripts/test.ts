@@ -9,7 +9,7 @@ import { watchedCommand } from "./checks/watched-command.ts";
 
 const root = resolve(import.meta.dir, "..");
 
-const PROVIDERS = ["libcrypto", "vector", "scalar", "node"] as const;
+const PROVIDERS = ["gnutls", "libcrypto", "vector", "scalar", "node"] as const;
 type Provider = (typeof PROVIDERS)[number];
 
 interface Command {

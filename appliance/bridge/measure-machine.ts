@@ -6,8 +6,8 @@ import { Capacity } from "./capacity.ts";
 import type { SrtpProfile } from "./media-commands.ts";
 import { KERNEL_CONTEXTS, Layout, MEMORY_PAGES } from "./media-loop/layout.ts";
 import { measureDatagrams } from "./media-loop/measure-datagrams.ts";
-import type { SrtpProviderName } from "./transport/srtp.ts";
-import { chooseAmongAll, SRTP_PROFILES } from "./transport/srtp-providers.ts";
+import { SRTP_PROFILES, type SrtpProviderName } from "./transport/srtp.ts";
+import { chooseAmongAll } from "./transport/srtp-providers.ts";
 
 export interface MachineMeasurement {
   /** In the order of what is preferred. */

@@ -121,7 +121,7 @@ export const bridgeOptions = {
   }),
   "bridge.srtp_provider": choice({
     default: "auto",
-    of: ["auto", "libcrypto", "vector", "scalar", "node"],
+    of: ["auto", "gnutls", "libcrypto", "vector", "scalar", "node"],
     reason: "Who encrypts media: the fastest measured at start, or one pinned.",
   }),
   "bridge.hold_max_ms": integer({

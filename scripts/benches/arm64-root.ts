@@ -1,11 +1,27 @@
 /**
- * Shell: what emulation of an arm64 machine needs, in `build/arm64`: Debian's C library and libcrypto and npm's Bun for that architecture, got once by their
+ * Shell: what emulation of an arm64 machine needs, in `build/arm64`: Debian's C library, libcrypto and GnuTLS and npm's Bun for that architecture, got once by their
  * ordinary clients. The machine's own package lists are left alone.
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const PACKAGES = ["libc6", "libgcc-s1", "libstdc++6", "libssl3"];
+const PACKAGES = [
+  ...["libc6", "libgcc-s1", "libstdc++6", "libssl3"],
+  // GnuTLS, and what it is linked with.
+  ...[
+    "libgnutls30",
+    "libp11-kit0",
+    "libidn2-0",
+    "libunistring2",
+    "libtasn1-6",
+    "libnettle8",
+    "libhogweed6",
+    "libgmp10",
+  ],
+  "libffi8",
+];
+/** The last that came into the list: a folder without it is from before. */
+const NEWEST = "usr/lib/aarch64-linux-gnu/libgnutls.so.30";
 
 /** For a section's `needs`. */
 export const ARM64_NEEDS = {
@@ -29,7 +45,7 @@ const run = (folder: string, command: readonly string[]): void => {
 
 export function arm64Root(folder: string, progress: (text: string) => void): Arm64Root {
   const ready = { root: join(folder, "root"), bun: join(folder, "package/bin/bun") };
-  if (existsSync(ready.root) && existsSync(ready.bun)) return ready;
+  if (existsSync(join(ready.root, NEWEST)) && existsSync(ready.bun)) return ready;
   const work = `${folder}.new`;
   rmSync(work, { recursive: true, force: true });
   for (const each of ["root", "state/lists/partial", "cache/archives/partial"])

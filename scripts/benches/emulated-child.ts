@@ -3,12 +3,11 @@
  * marks is that of the rows printed as JSON on stdout. With the argument `loop` the whole core of the media loop follows.
  */
 import { dlopen, FFIType, ptr } from "bun:ffi";
-import { createSrtpContext } from "../../appliance/bridge/transport/srtp.ts";
+import { createSrtpContext, SRTP_PROFILES } from "../../appliance/bridge/transport/srtp.ts";
 import { SRTP_PROFILE_SIZES } from "../../appliance/bridge/transport/srtp-keys.ts";
 import {
   KERNEL_TABLE_BYTES,
   kernelRegionBytes,
-  SRTP_PROFILES,
   srtpProviders,
 } from "../../appliance/bridge/transport/srtp-providers.ts";
 import { loopAtWork } from "./loop-stage.ts";
@@ -37,7 +36,7 @@ const rows: { readonly provider: string; readonly profile: string; readonly pack
 for (const profile of SRTP_PROFILES)
   for (const provider of providers) {
     // node:crypto has a library of its own, from which the instructions cannot be hidden here.
-    if (provider.name === "node") continue;
+    if (provider.name === "node" || !provider.profiles.includes(profile)) continue;
     const sizes = SRTP_PROFILE_SIZES[profile];
     const master = { key: new Uint8Array(sizes.key).fill(1), salt: new Uint8Array(sizes.salt).fill(2) };
     const context = createSrtpContext(provider, packets, profile, master, "send");

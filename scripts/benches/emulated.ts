@@ -1,5 +1,5 @@
 /**
- * Shell: instructions a packet of the SRTP providers on emulated Raspberry Pi processors whose crypto instructions are hidden from libcrypto (OPENSSL_armcap): what a
+ * Shell: instructions a packet of the SRTP providers on emulated Raspberry Pi processors whose crypto instructions are hidden from the libraries (OPENSSL_armcap, GNUTLS_CPUID_OVERRIDE): what a
  * Pi 3, 4 and Zero 2 W lack, and a Pi 5 has. Counting says nothing of caches and pipelines: it compares implementations, it does not predict milliseconds.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -81,7 +81,7 @@ export const emulatedSection: Section = {
             env: {
               ...process.env,
               BUN_JSC_useConcurrentJIT: "0",
-              ...(armcap === undefined ? {} : { OPENSSL_armcap: armcap }),
+              ...(armcap === undefined ? {} : { OPENSSL_armcap: armcap, GNUTLS_CPUID_OVERRIDE: "1" }),
             },
             stdout: "pipe",
             stderr: "pipe",

@@ -21,7 +21,7 @@ export function buildFloor(): Floor {
   const folder = mkdtempSync(join(tmpdir(), "parley-bench-"));
   const program = join(folder, "floor");
   const source = join(import.meta.dirname, "../floor.c");
-  const built = Bun.spawnSync(["gcc", "-O2", "-march=native", "-w", "-o", program, source, "-lcrypto"], {
+  const built = Bun.spawnSync(["gcc", "-O2", "-march=native", "-w", "-o", program, source, "-lcrypto", "-ldl"], {
     stderr: "pipe",
   });
   const remove = (): void => rmSync(folder, { recursive: true, force: true });

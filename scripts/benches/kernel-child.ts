@@ -3,11 +3,11 @@
  */
 import { ptr } from "bun:ffi";
 import type { SrtpProfile } from "../../appliance/bridge/media-commands.ts";
+import { SRTP_PROFILES } from "../../appliance/bridge/transport/srtp.ts";
 import {
   chooseProviders,
   KERNEL_TABLE_BYTES,
   kernelRegionBytes,
-  SRTP_PROFILES,
   srtpProviders,
 } from "../../appliance/bridge/transport/srtp-providers.ts";
 
@@ -32,7 +32,9 @@ for (let run = 0; run < Number(process.argv[2] ?? 1); run++) {
 const result = Object.fromEntries(
   SRTP_PROFILES.map((profile: SrtpProfile) => [
     profile,
-    providers.map(({ name }) => ({ name, microsPerPacket: best.get(`${profile} ${name}`) })),
+    providers
+      .filter(({ profiles }) => profiles.includes(profile))
+      .map(({ name }) => ({ name, microsPerPacket: best.get(`${profile} ${name}`) })),
   ]),
 );
 process.stdout.write(JSON.stringify(result));

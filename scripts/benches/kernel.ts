@@ -1,6 +1,6 @@
 /**
- * Shell: SRTP providers beside each other, µs to protect one packet of 1200 bytes: our kernels with and without SIMD, node:crypto, libcrypto as this processor lets it,
- * and libcrypto as it is on processors with less, its instructions hidden by OpenSSL's own switch (OPENSSL_ia32cap, OPENSSL_armcap).
+ * Shell: SRTP providers beside each other, µs to protect one packet of 1200 bytes: our kernels with and without SIMD, node:crypto, libcrypto and GnuTLS as this processor
+ * lets them, and libcrypto as it is on processors with less, its instructions hidden by OpenSSL's own switch (OPENSSL_ia32cap, OPENSSL_armcap).
  * `ratioToTables` is what counts for the scalar kernel: its cost over that of libcrypto with tables alone; below 1 the kernel is ahead.
  */
 import { isNoisy, noiseMark } from "./noise.ts";
@@ -70,6 +70,7 @@ export const kernelSection: Section = {
         vectorMicros: cost(open, "vector"),
         scalarMegabytesPerSecond: scalar === undefined ? undefined : 1200 / scalar,
         libcryptoMicros: cost(open, "libcrypto"),
+        gnutlsMicros: cost(open, "gnutls"),
         nodeMicros: cost(open, "node"),
         libcryptoVectorsMicros: cost(vectors, "libcrypto"),
         libcryptoTablesMicros: cost(tables, "libcrypto"),
@@ -79,7 +80,7 @@ export const kernelSection: Section = {
       figures[profile] = row;
       const show = (value: number | undefined): string => (value === undefined ? "-" : value.toFixed(2));
       say(
-        `  ${profile}: scalar ${show(row.scalarMicros)} µs, vector ${show(row.vectorMicros)}, node ${show(row.nodeMicros)}, libcrypto ${show(row.libcryptoMicros)}, ` +
+        `  ${profile}: scalar ${show(row.scalarMicros)} µs, vector ${show(row.vectorMicros)}, node ${show(row.nodeMicros)}, GnuTLS ${show(row.gnutlsMicros)}, libcrypto ${show(row.libcryptoMicros)}, ` +
           `without crypto instructions ${show(row.libcryptoVectorsMicros)}, tables alone ${show(row.libcryptoTablesMicros)}; ` +
           `scalar / tables ${show(row.ratioToTables)}; scalar ${show(row.scalarMegabytesPerSecond)} MB/s`,
       );

@@ -20,7 +20,6 @@ import { SRTP_PROFILE_SIZES } from "../../appliance/bridge/transport/srtp-keys.t
 import {
   KERNEL_TABLE_BYTES,
   kernelRegionBytes,
-  SRTP_PROFILES,
   srtpProviders,
 } from "../../appliance/bridge/transport/srtp-providers.ts";
 import { AUDIO_LEVEL_ID, TRANSPORT_CC_ID, VIDEO_TYPE } from "./bridge/participants.ts";
@@ -173,7 +172,7 @@ function cipherStages(): void {
   const { providers } = srtpProviders(memory, { at: kernel, contexts });
   const { bytes } = memory;
   for (const provider of providers)
-    for (const profile of SRTP_PROFILES) {
+    for (const profile of provider.profiles) {
       const sizes = SRTP_PROFILE_SIZES[profile];
       const master = { key: new Uint8Array(sizes.key).fill(1), salt: new Uint8Array(sizes.salt).fill(2) };
       for (const payload of [VIDEO_BYTES, AUDIO_BYTES]) {

@@ -36,7 +36,7 @@ export type ParsedOptions =
   | { readonly type: "help" }
   | { readonly type: "fault"; readonly message: string };
 
-export const PROVIDERS = ["auto", "libcrypto", "scalar", "vector", "node"] as const;
+export const PROVIDERS = ["auto", "gnutls", "libcrypto", "scalar", "vector", "node"] as const;
 export const PEERS = ["janus"] as const;
 const PROFILES: Readonly<Record<string, ProfileName>> = {
   gcm: "AEAD_AES_128_GCM",

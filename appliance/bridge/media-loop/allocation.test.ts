@@ -29,7 +29,7 @@ function copyingProvider(bytes: Uint8Array): SrtpProvider {
     ahead: () => 0,
     close: () => {},
   };
-  return { name: "node", createTransform: () => transform };
+  return { name: "node", profiles: ["AES128_CM_HMAC_SHA1_80"], createTransform: () => transform };
 }
 
 const leave = (canaries: WeakRef<object>[]): void => {

@@ -3,11 +3,12 @@
  * pinned, because it needs nothing.
  */
 import { ptr } from "bun:ffi";
-import type { PacketMemory, SrtpProvider, SrtpProviderName } from "../transport/srtp.ts";
+import type { SrtpProfile } from "../media-commands.ts";
+import { type PacketMemory, SRTP_PROFILES, type SrtpProvider, type SrtpProviderName } from "../transport/srtp.ts";
 import { srtpProviders } from "../transport/srtp-providers.ts";
 import { Layout } from "./layout.ts";
 
-export const PROVIDER_NAMES: readonly SrtpProviderName[] = ["libcrypto", "vector", "scalar", "node"];
+export const PROVIDER_NAMES: readonly SrtpProviderName[] = ["gnutls", "libcrypto", "vector", "scalar", "node"];
 
 /** What a box or bridge under test is to be started with. */
 export function pinnedProvider(): SrtpProviderName | "auto" {
@@ -31,5 +32,12 @@ export function loopProvider(memory: PacketMemory, contexts: number): SrtpProvid
   const { providers, missing } = srtpProviders(memory, { at: Layout.kernel, contexts });
   const found = providers.find(({ name }) => name === wanted);
   if (found === undefined) throw new Error(`the SRTP provider ${wanted} does not run here: ${missing[wanted] ?? ""}`);
-  return found;
+  // What it cannot do is done by the first that can, as in a bridge.
+  const able = (profile: SrtpProfile): SrtpProvider =>
+    [found, ...providers].find(({ profiles }) => profiles.includes(profile)) ?? found;
+  return {
+    name: found.name,
+    profiles: SRTP_PROFILES,
+    createTransform: (profile, keys, direction) => able(profile).createTransform(profile, keys, direction),
+  };
 }

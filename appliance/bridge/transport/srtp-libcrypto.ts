@@ -11,6 +11,7 @@ import {
   type PacketMemory,
   SRTP_AUTHENTICATION,
   SRTP_INTERNAL,
+  SRTP_PROFILES,
   type SrtpDirection,
   type SrtpProvider,
   type SrtpTransform,
@@ -30,6 +31,7 @@ export function libcryptoProvider(memory: PacketMemory): SrtpProvider {
   const shared = new Shared(memory, loadLibcrypto());
   return {
     name: "libcrypto",
+    profiles: SRTP_PROFILES,
     createTransform: (profile: SrtpProfile, keys: SessionKeys, direction: SrtpDirection): SrtpTransform =>
       profile === "AEAD_AES_128_GCM" ? new GcmTransform(shared, keys, direction) : new CounterTransform(shared, keys),
   };

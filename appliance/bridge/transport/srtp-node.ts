@@ -7,6 +7,7 @@ import type { SrtpProfile } from "../media-commands.ts";
 import {
   type PacketMemory,
   SRTP_AUTHENTICATION,
+  SRTP_PROFILES,
   type SrtpDirection,
   type SrtpProvider,
   type SrtpTransform,
@@ -21,6 +22,7 @@ const RTCP_TRAILER_BYTES = 4;
 
 export const nodeProvider = (memory: PacketMemory): SrtpProvider => ({
   name: "node",
+  profiles: SRTP_PROFILES,
   createTransform: (profile: SrtpProfile, keys: SessionKeys, _direction: SrtpDirection): SrtpTransform =>
     profile === "AEAD_AES_128_GCM"
       ? new NodeGcmTransform(memory.bytes, keys)

@@ -24,16 +24,17 @@ class Costs {
   open = 0;
   readonly clock = (): number => this.now;
 
-  provider(name: SrtpProviderName, micros: Readonly<Record<SrtpProfile, number>>): SrtpProvider {
+  provider(name: SrtpProviderName, micros: Readonly<Partial<Record<SrtpProfile, number>>>): SrtpProvider {
     return {
       name,
+      profiles: Object.keys(micros) as SrtpProfile[],
       createTransform: (profile) => {
         this.open++;
         return {
           tagBytes: 10,
           rtcpBytesAfterIndex: 10,
           sealRtp: (_destination, headerBytes, _source, payloadBytes) => {
-            this.now += micros[profile] / 1000;
+            this.now += (micros[profile] ?? Number.NaN) / 1000;
             return headerBytes + payloadBytes + 10;
           },
           openRtp: () => -7,
@@ -81,15 +82,36 @@ describe("choosing", () => {
     expect(choices.AEAD_AES_128_GCM.provider.name).toBe("node");
     expect(() => choose(costs, providers, "scalar")).toThrow("scalar");
   });
+
+  test("a pinned one that cannot do a profile leaves it to the cheapest of the others", () => {
+    const costs = new Costs();
+    const choices = choose(
+      costs,
+      [
+        costs.provider("gnutls", { AEAD_AES_128_GCM: 400 }),
+        costs.provider("libcrypto", { AEAD_AES_128_GCM: 1, AES128_CM_HMAC_SHA1_80: 2 }),
+        costs.provider("node", { AEAD_AES_128_GCM: 1, AES128_CM_HMAC_SHA1_80: 3 }),
+      ],
+      "gnutls",
+    );
+    expect(choices.AEAD_AES_128_GCM.provider.name).toBe("gnutls");
+    expect(choices.AES128_CM_HMAC_SHA1_80.provider.name).toBe("libcrypto");
+    expect(costs.open).toBe(0);
+  });
+
+  test("a profile that nobody can do is a fault", () => {
+    const costs = new Costs();
+    expect(() => choose(costs, [costs.provider("gnutls", { AEAD_AES_128_GCM: 1 })])).toThrow("AES128_CM_HMAC_SHA1_80");
+  });
 });
 
 test("this machine runs all of them, and what is measured is a packet that was protected", () => {
   const { providers, missing } = srtpProviders(memory, { at: 131_072, contexts: CONTEXTS });
   expect(missing).toEqual({});
-  expect(providers.map(({ name }) => name)).toEqual(["libcrypto", "vector", "scalar", "node"]);
+  expect(providers.map(({ name }) => name)).toEqual(["gnutls", "libcrypto", "vector", "scalar", "node"]);
   let ticks = 0;
   const choices = chooseProviders(memory, providers, KERNEL_TABLE_BYTES, () => (ticks += 1));
-  expect(choices.AEAD_AES_128_GCM.measured.length).toBe(4);
+  expect(choices.AEAD_AES_128_GCM.measured.length).toBe(5);
 });
 
 describe("choosing among all that run here", () => {
@@ -104,13 +126,15 @@ describe("choosing among all that run here", () => {
       return now;
     };
   };
-  test("a libcrypto that wins beyond doubt spares the measurement of the others", () => {
+  test("the system's libraries that win beyond doubt spare the measurement of the others", () => {
     const choices = chooseAmongAll(memory, region, KERNEL_TABLE_BYTES, steady(CERTAIN_MICROS / 2));
-    expect(choices.AEAD_AES_128_GCM.measured.map(({ name }) => name)).toEqual(["libcrypto"]);
+    expect(choices.AEAD_AES_128_GCM.measured.map(({ name }) => name).sort()).toEqual(["gnutls", "libcrypto"]);
+    expect(choices.AES128_CM_HMAC_SHA1_80.measured.map(({ name }) => name)).toEqual(["libcrypto"]);
   });
   test("one without the processor's help is measured beside the others", () => {
     const choices = chooseAmongAll(memory, region, KERNEL_TABLE_BYTES, steady(CERTAIN_MICROS * 3));
     expect(choices.AEAD_AES_128_GCM.measured.map(({ name }) => name).sort()).toEqual([
+      "gnutls",
       "libcrypto",
       "node",
       "scalar",

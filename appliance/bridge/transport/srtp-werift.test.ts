@@ -8,7 +8,7 @@ import { seededBytes } from "../../simulated-network.ts";
 import type { SrtpMaster, SrtpProfile } from "../media-commands.ts";
 import { createSrtpContext, type PacketMemory } from "./srtp.ts";
 import { SRTP_PROFILE_SIZES } from "./srtp-keys.ts";
-import { KERNEL_TABLE_BYTES, kernelRegionBytes, SRTP_PROFILES, srtpProviders } from "./srtp-providers.ts";
+import { KERNEL_TABLE_BYTES, kernelRegionBytes, srtpProviders } from "./srtp-providers.ts";
 
 interface Session {
   encrypt(payload: Buffer, header: object): Buffer;
@@ -37,7 +37,7 @@ const AT = KERNEL_TABLE_BYTES;
 const SSRC = 0x89abcdef;
 
 for (const provider of providers)
-  for (const profile of SRTP_PROFILES) {
+  for (const profile of provider.profiles) {
     const random = seededBytes(3);
     const { key, salt } = SRTP_PROFILE_SIZES[profile];
     const [local, remote] = [0, 1].map((): SrtpMaster => ({ key: random(key), salt: random(salt) })) as [

@@ -1,7 +1,7 @@
 /**
  * SRTP and SRTCP (RFC 3711, RFC 7714) by offsets in one fixed buffer: the interface that the media loop uses, and all of it that does not depend on
- * who does the cipher work: roll-over counters, replay windows, SRTCP indices, limits of key use. A provider (srtp-libcrypto, srtp-node,
- * srtp-scalar) brings an `SrtpTransform` per context: seal and open one packet whose index is known.
+ * who does the cipher work: roll-over counters, replay windows, SRTCP indices, limits of key use. A provider (srtp-gnutls, srtp-libcrypto,
+ * srtp-node, srtp-scalar) brings an `SrtpTransform` per context: seal and open one packet whose index is known.
  *
  * Declines: MKI, key derivation rates other than 0, SRTCP without encryption on the sending side, the 32-bit tag profile.
  */
@@ -18,10 +18,16 @@ export interface PacketMemory {
   readonly base: number;
 }
 
+/**
+ * No AES-256 (profile 8, which browsers offer too): every client that offers it offers one of these, the originals leave it out, and on cores without AES
+ * instructions its four more rounds would cost a fifth of all that a packet costs.
+ */
+export const SRTP_PROFILES: readonly SrtpProfile[] = ["AEAD_AES_128_GCM", "AES128_CM_HMAC_SHA1_80"];
+
 /** Direction of a context: `receive` opens what the peer sends, `send` seals what we send to it. */
 export type SrtpDirection = "receive" | "send";
 
-export type SrtpProviderName = "libcrypto" | "vector" | "scalar" | "node";
+export type SrtpProviderName = "gnutls" | "libcrypto" | "vector" | "scalar" | "node";
 
 /** Reason codes of the packet functions: results below zero. */
 export const SRTP_MALFORMED = -1;
@@ -78,6 +84,8 @@ export interface SrtpTransform {
 /** One implementation of the ciphers over one packet memory. */
 export interface SrtpProvider {
   readonly name: SrtpProviderName;
+  /** Those that it can do. */
+  readonly profiles: readonly SrtpProfile[];
   /** Throws where the provider's bound of contexts (given when it was made) is reached: a fault of ours, not of the network. */
   createTransform(profile: SrtpProfile, keys: SessionKeys, direction: SrtpDirection): SrtpTransform;
 }

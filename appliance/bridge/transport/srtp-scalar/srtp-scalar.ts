@@ -22,6 +22,7 @@ import type { SrtpProfile } from "../../media-commands.ts";
 import {
   type PacketMemory,
   SRTP_MALFORMED,
+  SRTP_PROFILES,
   type SrtpDirection,
   type SrtpProvider,
   type SrtpTransform,
@@ -132,6 +133,7 @@ export function kernelProvider(name: KernelName, memory: PacketMemory, contexts:
   kernel.init();
   return {
     name,
+    profiles: SRTP_PROFILES,
     createTransform: (profile: SrtpProfile, keys: SessionKeys, _direction: SrtpDirection): SrtpTransform => {
       const at = contexts.take();
       const set = (to: number, from: SessionKeySet): void => {

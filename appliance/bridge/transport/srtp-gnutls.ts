@@ -1,0 +1,241 @@
+/**
+ * Shell: AEAD-AES-128-GCM by the system's GnuTLS (RFC 7714): one call for a packet. For cold caches that counts more than the cipher: five calls into libcrypto are a
+ * hundred lines of compiled code for each direction. A handle per endpoint, direction and RTP/RTCP, its key set once. Nothing is allocated per packet.
+ */
+import type { Pointer } from "bun:ffi";
+import { GNUTLS_E_DECRYPTION_FAILED, GNUTLS_E_SUCCESS, type Gnutls, loadGnutls } from "../native/gnutls.ts";
+import { address } from "../native/libcrypto.ts";
+import { Pinned } from "../native/pinned.ts";
+import {
+  type PacketMemory,
+  SRTP_AUTHENTICATION,
+  SRTP_INTERNAL,
+  SRTP_MALFORMED,
+  type SrtpProvider,
+  type SrtpTransform,
+} from "./srtp.ts";
+import { saltWords, writeGcmRtcpIv, writeGcmRtpIv } from "./srtp-iv.ts";
+import type { SessionKeys } from "./srtp-keys.ts";
+
+const TAG_BYTES = 16;
+const IV_BYTES = 12;
+const RTCP_HEADER_BYTES = 8;
+const RTCP_TRAILER_BYTES = 4;
+
+/** Provider over one packet memory, for GCM alone: GnuTLS has no counter mode without it. Throws LibraryMissing. */
+export function gnutlsProvider(memory: PacketMemory): SrtpProvider {
+  const shared = new Shared(memory, loadGnutls());
+  return {
+    name: "gnutls",
+    profiles: ["AEAD_AES_128_GCM"],
+    createTransform: (profile, keys: SessionKeys): SrtpTransform => {
+      if (profile !== "AEAD_AES_128_GCM") throw new Error(`gnutls cannot do ${profile}`);
+      return new GcmTransform(shared, keys);
+    },
+  };
+}
+
+// Words of the scratch memory that GnuTLS sees.
+const IV = 0;
+/** A size_t, whose upper half stays zero. */
+const OUT_LENGTH = 4;
+/** What SRTCP authenticates does not lie in one piece: header (or the whole packet, when it is not encrypted) and index. */
+const AUTHENTICATED = 8;
+/** Above every datagram that is taken. */
+const MOST_AUTHENTICATED_BYTES = 4096;
+
+/** What all transforms of one provider use in turn: one thread, one packet at a time. */
+class Shared {
+  readonly bytes: Uint8Array;
+  readonly base: number;
+  readonly encrypt: Gnutls["encrypt"];
+  readonly decrypt: Gnutls["decrypt"];
+  readonly gnutls: Gnutls;
+  readonly #scratch = new Pinned(4 * AUTHENTICATED + MOST_AUTHENTICATED_BYTES);
+  readonly scratch: Int32Array;
+  readonly #scratchBytes: Uint8Array;
+  readonly ivAt: Pointer;
+  readonly lengthAt: Pointer;
+  readonly authenticatedAt: Pointer;
+
+  constructor(memory: PacketMemory, gnutls: Gnutls) {
+    this.bytes = memory.bytes;
+    this.base = memory.base;
+    this.gnutls = gnutls;
+    this.encrypt = gnutls.encrypt;
+    this.decrypt = gnutls.decrypt;
+    this.scratch = this.#scratch.words;
+    this.#scratchBytes = this.#scratch.bytes;
+    const at = this.#scratch.at as number;
+    this.ivAt = address(at + 4 * IV);
+    this.lengthAt = address(at + 4 * OUT_LENGTH);
+    this.authenticatedAt = address(at + 4 * AUTHENTICATED);
+  }
+
+  /** Lays the bytes that SRTCP authenticates one behind the other; their number, or −1 where there is no room. */
+  authenticated(packet: number, clear: number, trailer: number): number {
+    const length = clear + RTCP_TRAILER_BYTES;
+    if (length > MOST_AUTHENTICATED_BYTES) return -1;
+    const to = this.#scratchBytes;
+    const { bytes } = this;
+    for (let i = 0; i < clear; i++) to[4 * AUTHENTICATED + i] = bytes[packet + i] as number;
+    for (let i = 0; i < RTCP_TRAILER_BYTES; i++) to[4 * AUTHENTICATED + clear + i] = bytes[trailer + i] as number;
+    return length;
+  }
+}
+
+/** Salts as numbers in the object, which is in the cache anyway. */
+class GcmTransform implements SrtpTransform {
+  readonly tagBytes = TAG_BYTES;
+  readonly rtcpBytesAfterIndex = 0;
+  readonly #shared: Shared;
+  readonly #rtp: Pointer;
+  #salt0: number;
+  #salt1: number;
+  #salt2: number;
+  readonly #rtcp: Pointer;
+  #rtcpSalt0: number;
+  #rtcpSalt1: number;
+  #rtcpSalt2: number;
+
+  constructor(shared: Shared, keys: SessionKeys) {
+    this.#shared = shared;
+    this.#rtp = shared.gnutls.aes128Gcm(keys.rtp.key);
+    const salt = saltWords(keys.rtp.salt);
+    this.#salt0 = salt[0] as number;
+    this.#salt1 = salt[1] as number;
+    this.#salt2 = salt[2] as number;
+    salt.fill(0);
+    this.#rtcp = shared.gnutls.aes128Gcm(keys.rtcp.key);
+    const rtcpSalt = saltWords(keys.rtcp.salt);
+    this.#rtcpSalt0 = rtcpSalt[0] as number;
+    this.#rtcpSalt1 = rtcpSalt[1] as number;
+    this.#rtcpSalt2 = rtcpSalt[2] as number;
+    rtcpSalt.fill(0);
+  }
+
+  sealRtp(
+    destination: number,
+    headerBytes: number,
+    source: number,
+    payloadBytes: number,
+    ssrc: number,
+    roc: number,
+    sequence: number,
+  ): number {
+    const { scratch, base, encrypt, ivAt, lengthAt } = this.#shared;
+    writeGcmRtpIv(scratch, IV, this.#salt0, this.#salt1, this.#salt2, ssrc, roc, sequence);
+    const sealed = payloadBytes + TAG_BYTES;
+    scratch[OUT_LENGTH] = sealed;
+    const to = base + destination;
+    return encrypt(
+      this.#rtp,
+      ivAt,
+      IV_BYTES,
+      address(to),
+      headerBytes,
+      TAG_BYTES,
+      address(base + source),
+      address(payloadBytes),
+      address(to + headerBytes),
+      lengthAt,
+    ) === GNUTLS_E_SUCCESS
+      ? headerBytes + sealed
+      : SRTP_INTERNAL;
+  }
+
+  openRtp(packet: number, headerBytes: number, length: number, ssrc: number, roc: number, sequence: number): number {
+    const { scratch, base, decrypt, ivAt, lengthAt } = this.#shared;
+    writeGcmRtpIv(scratch, IV, this.#salt0, this.#salt1, this.#salt2, ssrc, roc, sequence);
+    const sealed = length - headerBytes;
+    scratch[OUT_LENGTH] = sealed;
+    const payload = address(base + packet + headerBytes);
+    const result = decrypt(
+      this.#rtp,
+      ivAt,
+      IV_BYTES,
+      address(base + packet),
+      headerBytes,
+      TAG_BYTES,
+      payload,
+      address(sealed),
+      payload,
+      lengthAt,
+    );
+    return result === GNUTLS_E_SUCCESS ? sealed - TAG_BYTES : refused(result);
+  }
+
+  sealRtcp(packet: number, length: number, ssrc: number, index: number): number {
+    const shared = this.#shared;
+    const { bytes, scratch, base } = shared;
+    writeGcmRtcpIv(scratch, IV, this.#rtcpSalt0, this.#rtcpSalt1, this.#rtcpSalt2, ssrc, index);
+    const trailer = packet + length + TAG_BYTES;
+    const word = index | 0x80000000;
+    bytes[trailer] = word >>> 24;
+    bytes[trailer + 1] = word >>> 16;
+    bytes[trailer + 2] = word >>> 8;
+    bytes[trailer + 3] = word;
+    const authenticated = shared.authenticated(packet, RTCP_HEADER_BYTES, trailer);
+    const plain = length - RTCP_HEADER_BYTES;
+    scratch[OUT_LENGTH] = plain + TAG_BYTES;
+    const body = address(base + packet + RTCP_HEADER_BYTES);
+    const result = shared.encrypt(
+      this.#rtcp,
+      shared.ivAt,
+      IV_BYTES,
+      shared.authenticatedAt,
+      authenticated,
+      TAG_BYTES,
+      body,
+      address(plain),
+      body,
+      shared.lengthAt,
+    );
+    return result === GNUTLS_E_SUCCESS ? length + TAG_BYTES + RTCP_TRAILER_BYTES : SRTP_INTERNAL;
+  }
+
+  openRtcp(packet: number, length: number, ssrc: number, index: number, encrypted: boolean): number {
+    const shared = this.#shared;
+    const { scratch, base } = shared;
+    writeGcmRtcpIv(scratch, IV, this.#rtcpSalt0, this.#rtcpSalt1, this.#rtcpSalt2, ssrc, index);
+    const trailer = packet + length - RTCP_TRAILER_BYTES;
+    const plain = length - RTCP_TRAILER_BYTES - TAG_BYTES;
+    const clear = encrypted ? RTCP_HEADER_BYTES : plain;
+    const authenticated = shared.authenticated(packet, clear, trailer);
+    if (authenticated < 0) return SRTP_MALFORMED;
+    const sealed = plain - clear + TAG_BYTES;
+    scratch[OUT_LENGTH] = sealed;
+    const body = address(base + packet + clear);
+    const result = shared.decrypt(
+      this.#rtcp,
+      shared.ivAt,
+      IV_BYTES,
+      shared.authenticatedAt,
+      authenticated,
+      TAG_BYTES,
+      body,
+      address(sealed),
+      body,
+      shared.lengthAt,
+    );
+    return result === GNUTLS_E_SUCCESS ? plain : refused(result);
+  }
+
+  ahead(): number {
+    return this.#salt0;
+  }
+
+  close(): void {
+    this.#shared.gnutls.free(this.#rtp);
+    this.#shared.gnutls.free(this.#rtcp);
+    this.#salt0 = 0;
+    this.#salt1 = 0;
+    this.#salt2 = 0;
+    this.#rtcpSalt0 = 0;
+    this.#rtcpSalt1 = 0;
+    this.#rtcpSalt2 = 0;
+  }
+}
+
+const refused = (result: number): number =>
+  result === GNUTLS_E_DECRYPTION_FAILED ? SRTP_AUTHENTICATION : SRTP_INTERNAL;
