@@ -2,7 +2,7 @@
  * one protect, one send; batched system calls; with kept contexts the library that is faster here, libcrypto or, for GCM and where it is there, GnuTLS; nothing held back.
  * Keys and addresses are handed in, nothing is negotiated.
  *
- *   floor gcm|cm gso|plain ROOMS PEOPLE LASTN SPEAKERS < participants
+ *   floor gcm|cm gso|plain fastest|libcrypto ROOMS PEOPLE LASTN SPEAKERS < participants
  * Each receives the video of the first LASTN others of its room, and the sound of its first SPEAKERS (all: PEOPLE for both).
  * Each line of standard input is one participant: its port, then as hex the session keys of what it sends and of what it gets: cipher key, authentication key (20
  * bytes; - with GCM), salt. Prints its port and its library and runs until it is killed.
@@ -178,8 +178,8 @@ static double micros_to_protect(void) {
   return ((end.tv_sec - begin.tv_sec) * 1e6 + (end.tv_nsec - begin.tv_nsec) / 1e3) / 10000;
 }
 
-static void choose_library(void) {
-  void *library = gcm ? dlopen("libgnutls.so.30", RTLD_NOW) : NULL;
+static void choose_library(int may_choose) {
+  void *library = gcm && may_choose ? dlopen("libgnutls.so.30", RTLD_NOW) : NULL;
   if (!library) return;
   aead_init = dlsym(library, "gnutls_aead_cipher_init");
   aead_encrypt = dlsym(library, "gnutls_aead_cipher_encrypt");
@@ -264,10 +264,10 @@ static void packet(uint8_t *p, int length, struct sockaddr_in *source) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 7) { fprintf(stderr, "floor gcm|cm gso|plain ROOMS PEOPLE LASTN SPEAKERS < participants\n"); return 2; }
-  gcm = !strcmp(argv[1], "gcm"); gso = !strcmp(argv[2], "gso"); rooms = atoi(argv[3]); size = atoi(argv[4]); last_n = atoi(argv[5]); speakers = atoi(argv[6]);
+  if (argc != 8) { fprintf(stderr, "floor gcm|cm gso|plain fastest|libcrypto ROOMS PEOPLE LASTN SPEAKERS < participants\n"); return 2; }
+  gcm = !strcmp(argv[1], "gcm"); gso = !strcmp(argv[2], "gso"); rooms = atoi(argv[4]); size = atoi(argv[5]); last_n = atoi(argv[6]); speakers = atoi(argv[7]);
   if (rooms < 1 || size < 2 || rooms * size > MAX_PEOPLE) return 2;
-  choose_library();
+  choose_library(!strcmp(argv[3], "fastest"));
   for (int i = 0; i < rooms * size; i++) {
     int port;
     char k[2][64], a[2][64], s[2][64];

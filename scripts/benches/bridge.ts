@@ -5,7 +5,7 @@
 import type { Pair, Round } from "./bridge/pair.ts";
 import { type Load, packetsOutPerSecond, withSpeakers } from "./bridge/participants.ts";
 import { floorPair, loopPair } from "./bridge/subjects.ts";
-import { buildFloor, FLOOR_NEEDS } from "./floor-program.ts";
+import { buildFloor, FLOOR_LIBCRYPTO, FLOOR_NEEDS, FLOOR_PLAIN, FLOOR_SEGMENTING } from "./floor-program.ts";
 import { noiseMark, worst } from "./noise.ts";
 import { type BenchOptions, loadName } from "./options.ts";
 import type { BenchContext, Headline, Section } from "./section.ts";
@@ -16,7 +16,7 @@ export const MOST_LOST = 0.01;
 /** A compiler needs some hundred thousand packets, and what only real traffic calls half a minute of it: what is measured is a meeting that goes on. */
 const WARM_UP_PACKETS = 400_000;
 const WARM_UP_SECONDS = { least: 8, most: 25 } as const;
-const SUBJECTS = 3;
+const SUBJECTS = 4;
 
 export const warmUpSeconds = (load: Load): number =>
   Math.max(WARM_UP_SECONDS.least, Math.min(WARM_UP_SECONDS.most, WARM_UP_PACKETS / packetsOutPerSecond(load)));
@@ -84,6 +84,10 @@ export function ratio(
   };
 }
 
+/** The second figure of a line: beside the floor whose library is libcrypto, which is what the figures of others were compared with. */
+export const besideLibcrypto = (subject: Pair, floor: Pair): string =>
+  `   beside the floor by libcrypto ${ratio(subject, floor).value.toFixed(2)}`;
+
 export const gotThrough = (pairs: readonly Pair[]): boolean =>
   pairs.every((pair) => median(pair.rounds.map(({ lost }) => lost)) < MOST_LOST);
 
@@ -91,12 +95,17 @@ async function measureLoad({ options, say, progress }: BenchContext, program: st
   const pairs: Pair[] = [];
   try {
     progress(`${loadName(load)}: starting`);
-    const floors = [await floorPair(program, load, true)];
-    pairs.push(...floors);
-    floors.push(await floorPair(program, load, false));
-    pairs.push(...floors.slice(1));
-    const bridge = await loopPair(load, { provider: options.provider });
-    pairs.push(bridge);
+    const add = async (pair: Promise<Pair>): Promise<Pair> => {
+      const started = await pair;
+      pairs.push(started);
+      return started;
+    };
+    const floors = [
+      await add(floorPair(program, load, FLOOR_SEGMENTING)),
+      await add(floorPair(program, load, FLOOR_PLAIN)),
+    ];
+    const byLibcrypto = await add(floorPair(program, load, FLOOR_LIBCRYPTO));
+    const bridge = await add(loopPair(load, { provider: options.provider }));
     await inTurn(pairs, load, options, progress);
     say(`${loadName(load)}: ${packetsOutPerSecond(load)} packets/s out, ${load.profile}`);
     for (const pair of pairs) say(pairLine(pair));
@@ -105,7 +114,7 @@ async function measureLoad({ options, say, progress }: BenchContext, program: st
     // CPU per packet means the same only at the same load: where packets were lost on the way, the machine was too busy with other things.
     const comparable = gotThrough(pairs);
     say(
-      `  ratio to the floor ${toFloor.value.toFixed(2)}   round by round ${showSpread(toFloor.rounds)}${comparable ? "" : "   NOT COMPARABLE: the load did not get through"}`,
+      `  ratio to the floor ${toFloor.value.toFixed(2)}   round by round ${showSpread(toFloor.rounds)}${besideLibcrypto(bridge, byLibcrypto)}${comparable ? "" : "   NOT COMPARABLE: the load did not get through"}`,
     );
     const middle = medianBy(bridge.rounds, cost);
     return {
@@ -116,6 +125,7 @@ async function measureLoad({ options, say, progress }: BenchContext, program: st
       floorMicrosPerPacket: floor.spreadOf(cost).median,
       ratioToFloor: toFloor.value,
       ratioByRound: toFloor.rounds,
+      ratioToLibcryptoFloor: ratio(bridge, byLibcrypto).value,
       comparable,
       delayMs: middle?.delayMs,
       lost: middle?.lost,

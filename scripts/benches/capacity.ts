@@ -6,7 +6,7 @@
 import type { Pair, Round } from "./bridge/pair.ts";
 import { packetsOutPerSecond, withSpeakers } from "./bridge/participants.ts";
 import { CHECK_ONE_OF, floorPair, loopPair } from "./bridge/subjects.ts";
-import { buildFloor, FLOOR_NEEDS } from "./floor-program.ts";
+import { buildFloor, FLOOR_NEEDS, FLOOR_PLAIN, FLOOR_SEGMENTING } from "./floor-program.ts";
 import { RULE } from "./holding.ts";
 import { noiseMark, worst } from "./noise.ts";
 import type { BenchOptions } from "./options.ts";
@@ -81,8 +81,8 @@ export const capacitySection: Section = {
     const found: Found[] = [];
     try {
       const starts = [
-        () => floorPair(floor.program, load, true, CHECK_ONE_OF),
-        () => floorPair(floor.program, load, false, CHECK_ONE_OF),
+        () => floorPair(floor.program, load, FLOOR_SEGMENTING, CHECK_ONE_OF),
+        () => floorPair(floor.program, load, FLOOR_PLAIN, CHECK_ONE_OF),
         () => loopPair(load, { provider: options.provider, check: CHECK_ONE_OF, name: "bridge, nothing held" }),
         () => loopPair(load, { provider: options.provider, check: CHECK_ONE_OF, start: { holding: RULE } }),
       ];

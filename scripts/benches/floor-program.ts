@@ -32,15 +32,26 @@ export function buildFloor(): Floor {
   return { program, remove };
 }
 
+/** How the floor sends, and by which library it encrypts: the fastest that it finds (design.md 4), or libcrypto, as in the figures measured before this bench existed. */
+export interface FloorWay {
+  readonly segmenting: boolean;
+  readonly library: "fastest" | "libcrypto";
+}
+
+export const FLOOR_SEGMENTING: FloorWay = { segmenting: true, library: "fastest" };
+export const FLOOR_PLAIN: FloorWay = { segmenting: false, library: "fastest" };
+export const FLOOR_LIBCRYPTO: FloorWay = { segmenting: true, library: "libcrypto" };
+
 const hexOf = (bytes: Uint8Array): string => (bytes.length === 0 ? "-" : Buffer.from(bytes).toString("hex"));
 
-export function startFloor(program: string, load: Load, segmenting: boolean, ports: readonly number[]): Child {
+export function startFloor(program: string, load: Load, way: FloorWay, ports: readonly number[]): Child {
   const gcm = load.profile === "AEAD_AES_128_GCM";
   const child = spawn(
     pinned(SUBJECT_CORE, [
       program,
       gcm ? "gcm" : "cm",
-      segmenting ? "gso" : "plain",
+      way.segmenting ? "gso" : "plain",
+      way.library,
       String(load.rooms),
       String(load.people),
       String(load.lastN ?? load.people),

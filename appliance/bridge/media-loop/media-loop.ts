@@ -35,7 +35,8 @@ const RESTING_TICK_MS = 500;
 const RESTING_AFTER_MS = 1000;
 /** As often as somebody decides who is dominant (receive/speech.ts), and a little more, so that the decision is due when they come; each wakes the control side. */
 const LEVELS_MS = 310;
-const SECOND_MS = 1000;
+/** What is told about once a second goes with the next levels: each message wakes the control side. */
+const SECOND_MS = 900;
 /** A change of layers is told at most so often. */
 const NEWS_MS = 250;
 /** Datagrams handed up in one tick's time. */
@@ -187,7 +188,8 @@ export class MediaLoop {
     const state = this.state;
     this.#releaseIfDue(nowMs);
     if (nowMs < this.#nextTick) return;
-    const second = nowMs - this.#secondAt >= SECOND_MS;
+    const levels = nowMs - this.#levelsAt >= LEVELS_MS;
+    const second = levels && nowMs - this.#secondAt >= SECOND_MS;
     for (const conference of state.conferences.values()) {
       const members = conference.members;
       for (let index = 0; index < members.length; index++) {
@@ -205,7 +207,7 @@ export class MediaLoop {
       }
     }
     this.#feedback.ride(nowMs);
-    if (nowMs - this.#levelsAt >= LEVELS_MS) this.#levels(nowMs);
+    if (levels) this.#levels(nowMs);
     if (second) this.#second(nowMs);
     this.#flush(state.outbox);
     const resting = !this.mediaFlows(nowMs);

@@ -41,8 +41,8 @@ const IV = 0;
 const OUT_LENGTH = 4;
 /** What SRTCP authenticates does not lie in one piece: header (or the whole packet, when it is not encrypted) and index. */
 const AUTHENTICATED = 8;
-/** Above every datagram that is taken. */
-const MOST_AUTHENTICATED_BYTES = 4096;
+/** No datagram is longer. */
+const MOST_AUTHENTICATED_BYTES = 65_536;
 
 /** What all transforms of one provider use in turn: one thread, one packet at a time. */
 class Shared {

@@ -3,7 +3,7 @@
  */
 import { join } from "node:path";
 import type { MediaStatistics } from "../../../appliance/bridge/media-commands.ts";
-import { startFloor } from "../floor-program.ts";
+import { type FloorWay, startFloor } from "../floor-program.ts";
 import type { BenchOptions } from "../options.ts";
 import { end, Lines, pinned, SUBJECT_CORE, spawn } from "../processes.ts";
 import type { UnderTestOptions } from "./bridge-under-test.ts";
@@ -14,9 +14,12 @@ import type { Load } from "./participants.ts";
 export const CHECK_ALL = 1;
 export const CHECK_ONE_OF = 32;
 
-export const floorPair = (program: string, load: Load, segmenting: boolean, check = CHECK_ALL): Promise<Pair> =>
-  Pair.keyed(segmenting ? "floor, UDP_SEGMENT" : "floor", { load, how: "keys", check }, async (ports) => {
-    const child = startFloor(program, load, segmenting, ports);
+const floorName = ({ segmenting, library }: FloorWay): string =>
+  ["floor", ...(library === "libcrypto" ? [library] : segmenting ? ["UDP_SEGMENT"] : [])].join(", ");
+
+export const floorPair = (program: string, load: Load, way: FloorWay, check = CHECK_ALL): Promise<Pair> =>
+  Pair.keyed(floorName(way), { load, how: "keys", check }, async (ports) => {
+    const child = startFloor(program, load, way, ports);
     const { port } = (await new Lines(child.stdout, "the floor").next()) as { port: number };
     return { port, pid: child.pid, stop: () => end(child) };
   });
