@@ -4,7 +4,7 @@
  * A length that this ABI passes on the stack is declared as an address: bun:ffi writes only the lower half of such a place for an i32, and GnuTLS reads all of it.
  */
 import { dlopen, type Pointer, read } from "bun:ffi";
-import { LibraryMissing } from "./libssl.ts";
+import { LibraryMissing, openLibrary } from "./library.ts";
 import { Pinned } from "./pinned.ts";
 
 // gnutls/gnutls.h.
@@ -72,15 +72,6 @@ let loaded: Gnutls | undefined;
 
 /** The library, loaded at the first call in this thread. Throws LibraryMissing. */
 export function loadGnutls(): Gnutls {
-  if (loaded !== undefined) return loaded;
-  let symbols: Symbols;
-  try {
-    symbols = open();
-  } catch (error) {
-    throw new LibraryMissing(
-      `cannot load libgnutls.so.30 (Debian package libgnutls30): ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
-  loaded = new Gnutls(symbols);
+  loaded ??= new Gnutls(openLibrary("cannot load libgnutls.so.30 (Debian package libgnutls30)", open));
   return loaded;
 }

@@ -6,7 +6,7 @@
  */
 import { CString, dlopen, linkSymbols, type Pointer, ptr, read } from "bun:ffi";
 import { writePointer } from "./libc-layout.ts";
-import { LibraryMissing } from "./libssl.ts";
+import { LibraryMissing, openLibrary } from "./library.ts";
 import { Pinned } from "./pinned.ts";
 
 const SYMBOLS = {
@@ -154,16 +154,7 @@ let loaded: Libcrypto | undefined;
 
 /** The library, loaded at the first call in this thread. Throws LibraryMissing. */
 export function loadLibcrypto(): Libcrypto {
-  if (loaded !== undefined) return loaded;
-  let symbols: Symbols;
-  try {
-    symbols = open();
-  } catch (error) {
-    throw new LibraryMissing(
-      `cannot load libcrypto.so.3 (Debian package libssl3): ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
-  loaded = new Libcrypto(symbols);
+  loaded ??= new Libcrypto(openLibrary("cannot load libcrypto.so.3 (Debian package libssl3)", open));
   return loaded;
 }
 

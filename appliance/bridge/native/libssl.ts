@@ -3,6 +3,7 @@
  * Numbers are OpenSSL 3.0's public constants. Never `libssl3.so`: that is NSS.
  */
 import { CString, dlopen, JSCallback, type Pointer, ptr, read } from "bun:ffi";
+import { openLibrary } from "./library.ts";
 import { Pinned } from "./pinned.ts";
 
 const DTLS1_2_VERSION = 0xfefd;
@@ -75,9 +76,6 @@ const CRYPTO_SYMBOLS = {
   i2d_X509: { args: ["ptr", "ptr"], returns: "i32" },
   X509_free: { args: ["ptr"], returns: "void" },
 } as const;
-
-/** libssl or libcrypto of OpenSSL 3 cannot be loaded; the message says what to install. */
-export class LibraryMissing extends Error {}
 
 /** User-space addresses fit a double; the types of bun:ffi leave BigInt open. */
 const pointer = (value: Pointer | bigint | null): Pointer | null => value as Pointer | null;
@@ -337,14 +335,9 @@ let loaded: Libssl | undefined;
 
 /** The library, loaded at the first call. Throws LibraryMissing. */
 export function loadLibssl(): Libssl {
-  if (loaded !== undefined) return loaded;
-  try {
-    loaded = new Libssl();
-    return loaded;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new LibraryMissing(
-      `the bridge needs OpenSSL 3 (libssl.so.3 and libcrypto.so.3; Debian package libssl3), which cannot be loaded: ${why}`,
-    );
-  }
+  loaded ??= openLibrary(
+    "the bridge needs OpenSSL 3 (libssl.so.3 and libcrypto.so.3; Debian package libssl3), which cannot be loaded",
+    () => new Libssl(),
+  );
+  return loaded;
 }

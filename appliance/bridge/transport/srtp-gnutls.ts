@@ -6,11 +6,11 @@ import type { Pointer } from "bun:ffi";
 import { GNUTLS_E_DECRYPTION_FAILED, GNUTLS_E_SUCCESS, type Gnutls, loadGnutls } from "../native/gnutls.ts";
 import { address } from "../native/libcrypto.ts";
 import { Pinned } from "../native/pinned.ts";
+import { write32 } from "../rtp/bytes.ts";
 import {
   type PacketMemory,
   SRTP_AUTHENTICATION,
   SRTP_INTERNAL,
-  SRTP_MALFORMED,
   type SrtpProvider,
   type SrtpTransform,
 } from "./srtp.ts";
@@ -72,15 +72,13 @@ class Shared {
     this.authenticatedAt = address(at + 4 * AUTHENTICATED);
   }
 
-  /** Lays the bytes that SRTCP authenticates one behind the other; their number, or −1 where there is no room. */
+  /** Lays the bytes that SRTCP authenticates one behind the other; their number. */
   authenticated(packet: number, clear: number, trailer: number): number {
-    const length = clear + RTCP_TRAILER_BYTES;
-    if (length > MOST_AUTHENTICATED_BYTES) return -1;
     const to = this.#scratchBytes;
     const { bytes } = this;
     for (let i = 0; i < clear; i++) to[4 * AUTHENTICATED + i] = bytes[packet + i] as number;
     for (let i = 0; i < RTCP_TRAILER_BYTES; i++) to[4 * AUTHENTICATED + clear + i] = bytes[trailer + i] as number;
-    return length;
+    return clear + RTCP_TRAILER_BYTES;
   }
 }
 
@@ -166,59 +164,47 @@ class GcmTransform implements SrtpTransform {
   }
 
   sealRtcp(packet: number, length: number, ssrc: number, index: number): number {
-    const shared = this.#shared;
-    const { bytes, scratch, base } = shared;
-    writeGcmRtcpIv(scratch, IV, this.#rtcpSalt0, this.#rtcpSalt1, this.#rtcpSalt2, ssrc, index);
+    const { bytes, encrypt } = this.#shared;
     const trailer = packet + length + TAG_BYTES;
-    const word = index | 0x80000000;
-    bytes[trailer] = word >>> 24;
-    bytes[trailer + 1] = word >>> 16;
-    bytes[trailer + 2] = word >>> 8;
-    bytes[trailer + 3] = word;
-    const authenticated = shared.authenticated(packet, RTCP_HEADER_BYTES, trailer);
-    const plain = length - RTCP_HEADER_BYTES;
-    scratch[OUT_LENGTH] = plain + TAG_BYTES;
-    const body = address(base + packet + RTCP_HEADER_BYTES);
-    const result = shared.encrypt(
-      this.#rtcp,
-      shared.ivAt,
-      IV_BYTES,
-      shared.authenticatedAt,
-      authenticated,
-      TAG_BYTES,
-      body,
-      address(plain),
-      body,
-      shared.lengthAt,
-    );
+    write32(bytes, trailer, index | 0x80000000);
+    const result = this.#rtcpBody(encrypt, packet, RTCP_HEADER_BYTES, length - RTCP_HEADER_BYTES, trailer, ssrc, index);
     return result === GNUTLS_E_SUCCESS ? length + TAG_BYTES + RTCP_TRAILER_BYTES : SRTP_INTERNAL;
   }
 
   openRtcp(packet: number, length: number, ssrc: number, index: number, encrypted: boolean): number {
-    const shared = this.#shared;
-    const { scratch, base } = shared;
-    writeGcmRtcpIv(scratch, IV, this.#rtcpSalt0, this.#rtcpSalt1, this.#rtcpSalt2, ssrc, index);
     const trailer = packet + length - RTCP_TRAILER_BYTES;
     const plain = length - RTCP_TRAILER_BYTES - TAG_BYTES;
     const clear = encrypted ? RTCP_HEADER_BYTES : plain;
-    const authenticated = shared.authenticated(packet, clear, trailer);
-    if (authenticated < 0) return SRTP_MALFORMED;
-    const sealed = plain - clear + TAG_BYTES;
-    scratch[OUT_LENGTH] = sealed;
-    const body = address(base + packet + clear);
-    const result = shared.decrypt(
+    const result = this.#rtcpBody(this.#shared.decrypt, packet, clear, trailer - packet - clear, trailer, ssrc, index);
+    return result === GNUTLS_E_SUCCESS ? plain : refused(result);
+  }
+
+  /** `length` bytes behind the first `clear` of the packet, in place; GnuTLS's answer. */
+  #rtcpBody(
+    call: Gnutls["encrypt"],
+    packet: number,
+    clear: number,
+    length: number,
+    trailer: number,
+    ssrc: number,
+    index: number,
+  ): number {
+    const shared = this.#shared;
+    writeGcmRtcpIv(shared.scratch, IV, this.#rtcpSalt0, this.#rtcpSalt1, this.#rtcpSalt2, ssrc, index);
+    shared.scratch[OUT_LENGTH] = length + TAG_BYTES;
+    const body = address(shared.base + packet + clear);
+    return call(
       this.#rtcp,
       shared.ivAt,
       IV_BYTES,
       shared.authenticatedAt,
-      authenticated,
+      shared.authenticated(packet, clear, trailer),
       TAG_BYTES,
       body,
-      address(sealed),
+      address(length),
       body,
       shared.lengthAt,
     );
-    return result === GNUTLS_E_SUCCESS ? plain : refused(result);
   }
 
   ahead(): number {
