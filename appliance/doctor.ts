@@ -146,7 +146,7 @@ const media = async (settings: Settings): Promise<Finding[]> => {
     )
       found.push({
         level: "note",
-        what: "GnuTLS cannot be loaded: media by it costs a tenth less",
+        what: "GnuTLS cannot be loaded: it may encrypt media faster",
         mend: "apt install libgnutls30",
       });
     const most = settings["bridge.max_count"] === 0 ? Math.max(1, machineCores() - 1) : settings["bridge.max_count"];

@@ -4,19 +4,17 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
+import { SRTP_PROVIDER_NAMES as PROVIDERS, type SrtpProviderName } from "../appliance/bridge/transport/srtp.ts";
 import { type Counts, countTests } from "./checks/count-tests.ts";
 import { watchedCommand } from "./checks/watched-command.ts";
 
 const root = resolve(import.meta.dir, "..");
 
-const PROVIDERS = ["gnutls", "libcrypto", "vector", "scalar", "node"] as const;
-type Provider = (typeof PROVIDERS)[number];
-
 interface Command {
   /** Of Bun. */
   readonly args: readonly string[];
   /** SRTP provider that everything under test uses; absent: the one that each test has by itself. */
-  readonly provider?: Provider | undefined;
+  readonly provider?: SrtpProviderName | undefined;
 }
 
 interface Step {

@@ -5,21 +5,11 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const PACKAGES = [
-  ...["libc6", "libgcc-s1", "libstdc++6", "libssl3"],
-  // GnuTLS, and what it is linked with.
-  ...[
-    "libgnutls30",
-    "libp11-kit0",
-    "libidn2-0",
-    "libunistring2",
-    "libtasn1-6",
-    "libnettle8",
-    "libhogweed6",
-    "libgmp10",
-  ],
-  "libffi8",
-];
+/** What GnuTLS is linked with. */
+const GNUTLS_LIBRARIES = "libp11-kit0 libidn2-0 libunistring2 libtasn1-6 libnettle8 libhogweed6 libgmp10 libffi8".split(
+  " ",
+);
+const PACKAGES = ["libc6", "libgcc-s1", "libstdc++6", "libssl3", "libgnutls30", ...GNUTLS_LIBRARIES];
 /** The last that came into the list: a folder without it is from before. */
 const NEWEST = "usr/lib/aarch64-linux-gnu/libgnutls.so.30";
 

@@ -67,6 +67,24 @@ export function pairLine(pair: Pair): string {
     .concat(noiseMark(worst(pair.rounds.map(({ noise }) => noise))));
 }
 
+/** Puts a pair that has started among those that are to be stopped, whatever comes after. */
+export const into =
+  (pairs: Pair[]) =>
+  async (starting: Promise<Pair>): Promise<Pair> => {
+    const pair = await starting;
+    pairs.push(pair);
+    return pair;
+  };
+
+/** The floor in its two ways, and by libcrypto. */
+export const startFloors = async (program: string, load: Load, add: ReturnType<typeof into>) => ({
+  floors: [
+    await add(floorPair(program, load, FLOOR_SEGMENTING)),
+    await add(floorPair(program, load, FLOOR_PLAIN)),
+  ] as const,
+  byLibcrypto: await add(floorPair(program, load, FLOOR_LIBCRYPTO)),
+});
+
 /** The lower of the floor's two ways; design.md 4. */
 export const floorOf = (pairs: readonly Pair[]): Pair | undefined =>
   pairs.toSorted((a, b) => a.spreadOf(cost).median - b.spreadOf(cost).median)[0];
@@ -95,16 +113,8 @@ async function measureLoad({ options, say, progress }: BenchContext, program: st
   const pairs: Pair[] = [];
   try {
     progress(`${loadName(load)}: starting`);
-    const add = async (pair: Promise<Pair>): Promise<Pair> => {
-      const started = await pair;
-      pairs.push(started);
-      return started;
-    };
-    const floors = [
-      await add(floorPair(program, load, FLOOR_SEGMENTING)),
-      await add(floorPair(program, load, FLOOR_PLAIN)),
-    ];
-    const byLibcrypto = await add(floorPair(program, load, FLOOR_LIBCRYPTO));
+    const add = into(pairs);
+    const { floors, byLibcrypto } = await startFloors(program, load, add);
     const bridge = await add(loopPair(load, { provider: options.provider }));
     await inTurn(pairs, load, options, progress);
     say(`${loadName(load)}: ${packetsOutPerSecond(load)} packets/s out, ${load.profile}`);

@@ -5,9 +5,19 @@
 
 import type { Pair } from "./bridge/pair.ts";
 import { type Load, packetsOutPerSecond, withSpeakers } from "./bridge/participants.ts";
-import { floorPair, loopPair } from "./bridge/subjects.ts";
-import { besideLibcrypto, floorOf, gotThrough, inTurn, pairLine, ratio, warmUpSeconds } from "./bridge.ts";
-import { buildFloor, FLOOR_LIBCRYPTO, FLOOR_NEEDS, FLOOR_PLAIN, FLOOR_SEGMENTING } from "./floor-program.ts";
+import { loopPair } from "./bridge/subjects.ts";
+import {
+  besideLibcrypto,
+  floorOf,
+  gotThrough,
+  inTurn,
+  into,
+  pairLine,
+  ratio,
+  startFloors,
+  warmUpSeconds,
+} from "./bridge.ts";
+import { buildFloor, FLOOR_NEEDS } from "./floor-program.ts";
 import { JANUS_NEEDS, janusPair } from "./janus.ts";
 import { worst } from "./noise.ts";
 import { type BenchOptions, DEFAULTS, loadName } from "./options.ts";
@@ -55,18 +65,10 @@ async function startPeers(names: readonly string[], load: Load, say: (line: stri
 async function measureLoad(context: BenchContext, program: string, load: Load) {
   const { options, say, progress } = context;
   const pairs: Pair[] = [];
-  const add = async (pair: Promise<Pair>): Promise<Pair> => {
-    const started = await pair;
-    pairs.push(started);
-    return started;
-  };
+  const add = into(pairs);
   try {
     progress(`${loadName(load)}: starting`);
-    const floors = [
-      await add(floorPair(program, load, FLOOR_SEGMENTING)),
-      await add(floorPair(program, load, FLOOR_PLAIN)),
-    ];
-    const byLibcrypto = await add(floorPair(program, load, FLOOR_LIBCRYPTO));
+    const { floors, byLibcrypto } = await startFloors(program, load, add);
     const loop = await add(loopPair(load, { provider: options.provider, name: "media loop alone" }));
     const whole = await add(wholeBridgePair("bridge process", load, { provider: options.provider }));
     progress(`${loadName(load)} ${whole.name}: its first minute`);

@@ -6,7 +6,7 @@
 import type { Pair } from "./bridge/pair.ts";
 import { packetsOutPerSecond, withSpeakers } from "./bridge/participants.ts";
 import { CHECK_ONE_OF, loopPair } from "./bridge/subjects.ts";
-import { inTurn, pairLine, ratio } from "./bridge.ts";
+import { inTurn, into, pairLine, ratio } from "./bridge.ts";
 import { loadName } from "./options.ts";
 import type { Headline, Section } from "./section.ts";
 
@@ -30,12 +30,10 @@ export const holdingSection: Section = {
     for (const { busy, ...shape } of SHAPES) {
       const load = withSpeakers({ ...shape, profile: options.profile });
       const pairs: Pair[] = [];
-      const add = async (name: string, holding: typeof RULE | typeof ALWAYS | undefined): Promise<Pair> => {
+      const add = (name: string, holding: typeof RULE | typeof ALWAYS | undefined): Promise<Pair> => {
         const start = holding === undefined ? {} : { holding };
         const check = busy ? CHECK_ONE_OF : 1;
-        const pair = await loopPair(load, { provider: options.provider, name, check, start });
-        pairs.push(pair);
-        return pair;
+        return into(pairs)(loopPair(load, { provider: options.provider, name, check, start }));
       };
       try {
         const never = await add("never", undefined);

@@ -1,6 +1,7 @@
 /**
  * The command line of `./scripts/bench`. Pure: words in, options or a fault out.
  */
+import { SRTP_PROVIDER_NAMES } from "../../appliance/bridge/transport/srtp.ts";
 
 /** Rooms of people who all send; everybody receives everybody, or the last N cameras and the loudest voices. */
 export interface LoadShape {
@@ -36,7 +37,7 @@ export type ParsedOptions =
   | { readonly type: "help" }
   | { readonly type: "fault"; readonly message: string };
 
-export const PROVIDERS = ["auto", "gnutls", "libcrypto", "scalar", "vector", "node"] as const;
+export const PROVIDERS = ["auto", ...SRTP_PROVIDER_NAMES] as const;
 export const PEERS = ["janus"] as const;
 const PROFILES: Readonly<Record<string, ProfileName>> = {
   gcm: "AEAD_AES_128_GCM",

@@ -4,18 +4,22 @@
  */
 import { ptr } from "bun:ffi";
 import type { SrtpProfile } from "../media-commands.ts";
-import { type PacketMemory, SRTP_PROFILES, type SrtpProvider, type SrtpProviderName } from "../transport/srtp.ts";
+import {
+  type PacketMemory,
+  SRTP_PROFILES,
+  SRTP_PROVIDER_NAMES,
+  type SrtpProvider,
+  type SrtpProviderName,
+} from "../transport/srtp.ts";
 import { srtpProviders } from "../transport/srtp-providers.ts";
 import { Layout } from "./layout.ts";
-
-export const PROVIDER_NAMES: readonly SrtpProviderName[] = ["gnutls", "libcrypto", "vector", "scalar", "node"];
 
 /** What a box or bridge under test is to be started with. */
 export function pinnedProvider(): SrtpProviderName | "auto" {
   const wanted = process.env["PARLEY_TEST_SRTP_PROVIDER"] ?? "";
   if (wanted === "") return "auto";
-  const found = PROVIDER_NAMES.find((name) => name === wanted);
-  if (found === undefined) throw new Error(`no SRTP provider ${wanted}: ${PROVIDER_NAMES.join(", ")}`);
+  const found = SRTP_PROVIDER_NAMES.find((name) => name === wanted);
+  if (found === undefined) throw new Error(`no SRTP provider ${wanted}: ${SRTP_PROVIDER_NAMES.join(", ")}`);
   return found;
 }
 

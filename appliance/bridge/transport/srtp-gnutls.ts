@@ -8,19 +8,18 @@ import { address } from "../native/libcrypto.ts";
 import { Pinned } from "../native/pinned.ts";
 import { write32 } from "../rtp/bytes.ts";
 import {
+  GCM_IV_BYTES,
+  GCM_TAG_BYTES,
   type PacketMemory,
+  RTCP_HEADER_BYTES,
+  RTCP_TRAILER_BYTES,
   SRTP_AUTHENTICATION,
   SRTP_INTERNAL,
   type SrtpProvider,
   type SrtpTransform,
 } from "./srtp.ts";
-import { saltWords, writeGcmRtcpIv, writeGcmRtpIv } from "./srtp-iv.ts";
+import { GcmSalt, writeGcmRtcpIv, writeGcmRtpIv } from "./srtp-iv.ts";
 import type { SessionKeys } from "./srtp-keys.ts";
-
-const TAG_BYTES = 16;
-const IV_BYTES = 12;
-const RTCP_HEADER_BYTES = 8;
-const RTCP_TRAILER_BYTES = 4;
 
 /** Provider over one packet memory, for GCM alone: GnuTLS has no counter mode without it. Throws LibraryMissing. */
 export function gnutlsProvider(memory: PacketMemory): SrtpProvider {
@@ -82,34 +81,28 @@ class Shared {
   }
 }
 
-/** Salts as numbers in the object, which is in the cache anyway. */
 class GcmTransform implements SrtpTransform {
-  readonly tagBytes = TAG_BYTES;
+  readonly tagBytes = GCM_TAG_BYTES;
   readonly rtcpBytesAfterIndex = 0;
   readonly #shared: Shared;
   readonly #rtp: Pointer;
+  // Of RTP they stand here: every packet needs them.
   #salt0: number;
   #salt1: number;
   #salt2: number;
   readonly #rtcp: Pointer;
-  #rtcpSalt0: number;
-  #rtcpSalt1: number;
-  #rtcpSalt2: number;
+  readonly #rtcpSalt: GcmSalt;
 
   constructor(shared: Shared, keys: SessionKeys) {
     this.#shared = shared;
     this.#rtp = shared.gnutls.aes128Gcm(keys.rtp.key);
-    const salt = saltWords(keys.rtp.salt);
-    this.#salt0 = salt[0] as number;
-    this.#salt1 = salt[1] as number;
-    this.#salt2 = salt[2] as number;
-    salt.fill(0);
+    const salt = new GcmSalt(keys.rtp.salt);
+    this.#salt0 = salt.word0;
+    this.#salt1 = salt.word1;
+    this.#salt2 = salt.word2;
+    salt.wipe();
     this.#rtcp = shared.gnutls.aes128Gcm(keys.rtcp.key);
-    const rtcpSalt = saltWords(keys.rtcp.salt);
-    this.#rtcpSalt0 = rtcpSalt[0] as number;
-    this.#rtcpSalt1 = rtcpSalt[1] as number;
-    this.#rtcpSalt2 = rtcpSalt[2] as number;
-    rtcpSalt.fill(0);
+    this.#rtcpSalt = new GcmSalt(keys.rtcp.salt);
   }
 
   sealRtp(
@@ -123,16 +116,16 @@ class GcmTransform implements SrtpTransform {
   ): number {
     const { scratch, base, encrypt, ivAt, lengthAt } = this.#shared;
     writeGcmRtpIv(scratch, IV, this.#salt0, this.#salt1, this.#salt2, ssrc, roc, sequence);
-    const sealed = payloadBytes + TAG_BYTES;
+    const sealed = payloadBytes + GCM_TAG_BYTES;
     scratch[OUT_LENGTH] = sealed;
     const to = base + destination;
     return encrypt(
       this.#rtp,
       ivAt,
-      IV_BYTES,
+      GCM_IV_BYTES,
       address(to),
       headerBytes,
-      TAG_BYTES,
+      GCM_TAG_BYTES,
       address(base + source),
       address(payloadBytes),
       address(to + headerBytes),
@@ -151,29 +144,29 @@ class GcmTransform implements SrtpTransform {
     const result = decrypt(
       this.#rtp,
       ivAt,
-      IV_BYTES,
+      GCM_IV_BYTES,
       address(base + packet),
       headerBytes,
-      TAG_BYTES,
+      GCM_TAG_BYTES,
       payload,
       address(sealed),
       payload,
       lengthAt,
     );
-    return result === GNUTLS_E_SUCCESS ? sealed - TAG_BYTES : refused(result);
+    return result === GNUTLS_E_SUCCESS ? sealed - GCM_TAG_BYTES : refused(result);
   }
 
   sealRtcp(packet: number, length: number, ssrc: number, index: number): number {
     const { bytes, encrypt } = this.#shared;
-    const trailer = packet + length + TAG_BYTES;
+    const trailer = packet + length + GCM_TAG_BYTES;
     write32(bytes, trailer, index | 0x80000000);
     const result = this.#rtcpBody(encrypt, packet, RTCP_HEADER_BYTES, length - RTCP_HEADER_BYTES, trailer, ssrc, index);
-    return result === GNUTLS_E_SUCCESS ? length + TAG_BYTES + RTCP_TRAILER_BYTES : SRTP_INTERNAL;
+    return result === GNUTLS_E_SUCCESS ? length + GCM_TAG_BYTES + RTCP_TRAILER_BYTES : SRTP_INTERNAL;
   }
 
   openRtcp(packet: number, length: number, ssrc: number, index: number, encrypted: boolean): number {
     const trailer = packet + length - RTCP_TRAILER_BYTES;
-    const plain = length - RTCP_TRAILER_BYTES - TAG_BYTES;
+    const plain = length - RTCP_TRAILER_BYTES - GCM_TAG_BYTES;
     const clear = encrypted ? RTCP_HEADER_BYTES : plain;
     const result = this.#rtcpBody(this.#shared.decrypt, packet, clear, trailer - packet - clear, trailer, ssrc, index);
     return result === GNUTLS_E_SUCCESS ? plain : refused(result);
@@ -190,16 +183,16 @@ class GcmTransform implements SrtpTransform {
     index: number,
   ): number {
     const shared = this.#shared;
-    writeGcmRtcpIv(shared.scratch, IV, this.#rtcpSalt0, this.#rtcpSalt1, this.#rtcpSalt2, ssrc, index);
-    shared.scratch[OUT_LENGTH] = length + TAG_BYTES;
+    writeGcmRtcpIv(shared.scratch, IV, this.#rtcpSalt, ssrc, index);
+    shared.scratch[OUT_LENGTH] = length + GCM_TAG_BYTES;
     const body = address(shared.base + packet + clear);
     return call(
       this.#rtcp,
       shared.ivAt,
-      IV_BYTES,
+      GCM_IV_BYTES,
       shared.authenticatedAt,
       shared.authenticated(packet, clear, trailer),
-      TAG_BYTES,
+      GCM_TAG_BYTES,
       body,
       address(length),
       body,
@@ -217,9 +210,7 @@ class GcmTransform implements SrtpTransform {
     this.#salt0 = 0;
     this.#salt1 = 0;
     this.#salt2 = 0;
-    this.#rtcpSalt0 = 0;
-    this.#rtcpSalt1 = 0;
-    this.#rtcpSalt2 = 0;
+    this.#rtcpSalt.wipe();
   }
 }
 

@@ -11,6 +11,27 @@ export function saltWords(salt: Uint8Array): Int32Array {
   return words;
 }
 
+/** The three words of a salt for GCM as numbers of an object, so that they need no cache line of their own. */
+export class GcmSalt {
+  word0: number;
+  word1: number;
+  word2: number;
+
+  constructor(salt: Uint8Array) {
+    const words = saltWords(salt);
+    this.word0 = words[0] as number;
+    this.word1 = words[1] as number;
+    this.word2 = words[2] as number;
+    words.fill(0);
+  }
+
+  wipe(): void {
+    this.word0 = 0;
+    this.word1 = 0;
+    this.word2 = 0;
+  }
+}
+
 /** Swaps the bytes of a word: this machine is little-endian (x86-64, aarch64; the shells check it). */
 export const swap = (word: number): number =>
   (word >>> 24) | ((word >>> 8) & 0xff00) | ((word << 8) & 0xff0000) | (word << 24);
@@ -47,16 +68,8 @@ export function writeGcmRtpIv(
 }
 
 /** SRTCP: 00 00 | SSRC | 00 00 | index. */
-export function writeGcmRtcpIv(
-  words: Int32Array,
-  at: number,
-  salt0: number,
-  salt1: number,
-  salt2: number,
-  ssrc: number,
-  index: number,
-): void {
-  words[at] = swap(salt0 ^ (ssrc >>> 16));
-  words[at + 1] = swap(salt1 ^ (ssrc << 16));
-  words[at + 2] = swap(salt2 ^ index);
+export function writeGcmRtcpIv(words: Int32Array, at: number, salt: GcmSalt, ssrc: number, index: number): void {
+  words[at] = swap(salt.word0 ^ (ssrc >>> 16));
+  words[at + 1] = swap(salt.word1 ^ (ssrc << 16));
+  words[at + 2] = swap(salt.word2 ^ index);
 }

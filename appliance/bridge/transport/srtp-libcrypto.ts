@@ -7,8 +7,14 @@ import { type Pointer, ptr } from "bun:ffi";
 import type { SrtpProfile } from "../media-commands.ts";
 import { address, type Libcrypto, loadLibcrypto, OctetParam, type ProviderCipher } from "../native/libcrypto.ts";
 import { Pinned } from "../native/pinned.ts";
+import { write32 } from "../rtp/bytes.ts";
 import {
+  CM_TAG_BYTES,
+  GCM_IV_BYTES,
+  GCM_TAG_BYTES,
   type PacketMemory,
+  RTCP_HEADER_BYTES,
+  RTCP_TRAILER_BYTES,
   SRTP_AUTHENTICATION,
   SRTP_INTERNAL,
   SRTP_PROFILES,
@@ -16,15 +22,10 @@ import {
   type SrtpProvider,
   type SrtpTransform,
 } from "./srtp.ts";
-import { saltWords, swap, writeCounterIv, writeGcmRtcpIv, writeGcmRtpIv } from "./srtp-iv.ts";
+import { GcmSalt, saltWords, swap, writeCounterIv, writeGcmRtcpIv, writeGcmRtpIv } from "./srtp-iv.ts";
 import type { SessionKeySet, SessionKeys } from "./srtp-keys.ts";
 
-const CM_TAG_BYTES = 10;
-const GCM_TAG_BYTES = 16;
 const COUNTER_IV_BYTES = 16;
-const GCM_IV_BYTES = 12;
-const RTCP_HEADER_BYTES = 8;
-const RTCP_TRAILER_BYTES = 4;
 
 /** Provider over one packet memory. Throws LibraryMissing. */
 export function libcryptoProvider(memory: PacketMemory): SrtpProvider {
@@ -204,7 +205,7 @@ class CounterTransform implements SrtpTransform {
     const body = packet + RTCP_HEADER_BYTES;
     writeCounterIv(scratch, IV, this.#rtcp.salt, ssrc, index >>> 16, index & 0xffff);
     if (!this.#crypt(this.#rtcp, body, body, length - RTCP_HEADER_BYTES)) return SRTP_INTERNAL;
-    writeWord(bytes, packet + length, index | 0x80000000);
+    write32(bytes, packet + length, index | 0x80000000);
     const end = length + RTCP_TRAILER_BYTES;
     this.#shared.hmac(this.#rtcp.inner, this.#rtcp.outer, packet, end, 0, false);
     this.#writeTag(packet + end);
@@ -252,8 +253,8 @@ class CounterTransform implements SrtpTransform {
 
   #writeTag(at: number): void {
     const { bytes, scratch } = this.#shared;
-    writeWord(bytes, at, scratch[SHA] as number);
-    writeWord(bytes, at + 4, scratch[SHA + 1] as number);
+    write32(bytes, at, scratch[SHA] as number);
+    write32(bytes, at + 4, scratch[SHA + 1] as number);
     const last = scratch[SHA + 2] as number;
     bytes[at + 8] = last >>> 24;
     bytes[at + 9] = last >>> 16;
@@ -270,26 +271,13 @@ class CounterTransform implements SrtpTransform {
   }
 }
 
-/** Salts of a session as numbers in the object, which is in the cache anyway. */
 class GcmKeys {
   readonly cipher: Pointer;
-  salt0: number;
-  salt1: number;
-  salt2: number;
+  readonly salt: GcmSalt;
 
   constructor(shared: Shared, set: SessionKeySet, encrypt: boolean) {
     this.cipher = shared.keyed(shared.gcm, set.key, encrypt);
-    const salt = saltWords(set.salt);
-    this.salt0 = salt[0] as number;
-    this.salt1 = salt[1] as number;
-    this.salt2 = salt[2] as number;
-    salt.fill(0);
-  }
-
-  forget(): void {
-    this.salt0 = 0;
-    this.salt1 = 0;
-    this.salt2 = 0;
+    this.salt = new GcmSalt(set.salt);
   }
 }
 
@@ -311,9 +299,9 @@ class GcmTransform implements SrtpTransform {
     this.#rtp = new GcmKeys(shared, keys.rtp, direction === "send");
     this.#rtcp = new GcmKeys(shared, keys.rtcp, direction === "send");
     this.#cipher = this.#rtp.cipher;
-    this.#salt0 = this.#rtp.salt0;
-    this.#salt1 = this.#rtp.salt1;
-    this.#salt2 = this.#rtp.salt2;
+    this.#salt0 = this.#rtp.salt.word0;
+    this.#salt1 = this.#rtp.salt.word1;
+    this.#salt2 = this.#rtp.salt.word2;
   }
 
   sealRtp(
@@ -353,10 +341,10 @@ class GcmTransform implements SrtpTransform {
   sealRtcp(packet: number, length: number, ssrc: number, index: number): number {
     const { bytes, scratch } = this.#shared;
     const keys = this.#rtcp;
-    writeGcmRtcpIv(scratch, IV, keys.salt0, keys.salt1, keys.salt2, ssrc, index);
+    writeGcmRtcpIv(scratch, IV, keys.salt, ssrc, index);
     const { cipher } = keys;
     const trailer = packet + length + GCM_TAG_BYTES;
-    writeWord(bytes, trailer, index | 0x80000000);
+    write32(bytes, trailer, index | 0x80000000);
     const body = packet + RTCP_HEADER_BYTES;
     return this.#beginSeal(cipher) &&
       this.#authenticate(cipher, packet, RTCP_HEADER_BYTES) &&
@@ -369,7 +357,7 @@ class GcmTransform implements SrtpTransform {
 
   openRtcp(packet: number, length: number, ssrc: number, index: number, encrypted: boolean): number {
     const keys = this.#rtcp;
-    writeGcmRtcpIv(this.#shared.scratch, IV, keys.salt0, keys.salt1, keys.salt2, ssrc, index);
+    writeGcmRtcpIv(this.#shared.scratch, IV, keys.salt, ssrc, index);
     const { cipher } = keys;
     const trailer = packet + length - RTCP_TRAILER_BYTES;
     const plain = length - RTCP_TRAILER_BYTES - GCM_TAG_BYTES;
@@ -392,7 +380,7 @@ class GcmTransform implements SrtpTransform {
   close(): void {
     for (const keys of [this.#rtp, this.#rtcp]) {
       this.#shared.gcm.freeContext(keys.cipher);
-      keys.forget();
+      keys.salt.wipe();
     }
     this.#salt0 = 0;
     this.#salt1 = 0;
@@ -445,10 +433,3 @@ const word = (bytes: Uint8Array, at: number): number =>
   (bytes[at + 3] as number);
 
 const half = (bytes: Uint8Array, at: number): number => ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
-
-const writeWord = (bytes: Uint8Array, at: number, value: number): void => {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = value >>> 16;
-  bytes[at + 2] = value >>> 8;
-  bytes[at + 3] = value;
-};

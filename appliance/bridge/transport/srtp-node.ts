@@ -4,21 +4,21 @@
  */
 import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from "node:crypto";
 import type { SrtpProfile } from "../media-commands.ts";
+import { write32 } from "../rtp/bytes.ts";
 import {
+  CM_TAG_BYTES,
+  GCM_TAG_BYTES,
   type PacketMemory,
+  RTCP_HEADER_BYTES,
+  RTCP_TRAILER_BYTES,
   SRTP_AUTHENTICATION,
   SRTP_PROFILES,
   type SrtpDirection,
   type SrtpProvider,
   type SrtpTransform,
 } from "./srtp.ts";
-import { saltWords, writeCounterIv, writeGcmRtcpIv, writeGcmRtpIv } from "./srtp-iv.ts";
+import { GcmSalt, saltWords, writeCounterIv, writeGcmRtcpIv, writeGcmRtpIv } from "./srtp-iv.ts";
 import type { SessionKeySet, SessionKeys } from "./srtp-keys.ts";
-
-const CM_TAG_BYTES = 10;
-const GCM_TAG_BYTES = 16;
-const RTCP_HEADER_BYTES = 8;
-const RTCP_TRAILER_BYTES = 4;
 
 export const nodeProvider = (memory: PacketMemory): SrtpProvider => ({
   name: "node",
@@ -78,7 +78,7 @@ class NodeCounterTransform implements SrtpTransform {
     writeCounterIv(ivWords, 0, this.#rtcpSalt, ssrc, index >>> 16, index & 0xffff);
     const body = packet + RTCP_HEADER_BYTES;
     this.#crypt(this.#keys.rtcp, body, body, length - RTCP_HEADER_BYTES);
-    writeWord(this.#bytes, packet + length, index | 0x80000000);
+    write32(this.#bytes, packet + length, index | 0x80000000);
     const end = packet + length + RTCP_TRAILER_BYTES;
     this.#bytes.set(this.#tag(this.#keys.rtcp, packet, end), end);
     return length + RTCP_TRAILER_BYTES + CM_TAG_BYTES;
@@ -122,14 +122,14 @@ class NodeGcmTransform implements SrtpTransform {
   readonly rtcpBytesAfterIndex = 0;
   readonly #bytes: Uint8Array;
   readonly #keys: SessionKeys;
-  readonly #rtpSalt: Int32Array;
-  readonly #rtcpSalt: Int32Array;
+  readonly #rtpSalt: GcmSalt;
+  readonly #rtcpSalt: GcmSalt;
 
   constructor(bytes: Uint8Array, keys: SessionKeys) {
     this.#bytes = bytes;
     this.#keys = keys;
-    this.#rtpSalt = saltWords(keys.rtp.salt);
-    this.#rtcpSalt = saltWords(keys.rtcp.salt);
+    this.#rtpSalt = new GcmSalt(keys.rtp.salt);
+    this.#rtcpSalt = new GcmSalt(keys.rtcp.salt);
   }
 
   sealRtp(
@@ -158,7 +158,7 @@ class NodeGcmTransform implements SrtpTransform {
   sealRtcp(packet: number, length: number, ssrc: number, index: number): number {
     writeRtcpIv(this.#rtcpSalt, ssrc, index);
     const trailer = packet + length + GCM_TAG_BYTES;
-    writeWord(this.#bytes, trailer, index | 0x80000000);
+    write32(this.#bytes, trailer, index | 0x80000000);
     const body = packet + RTCP_HEADER_BYTES;
     const aad = this.#associated(packet, RTCP_HEADER_BYTES, trailer);
     this.#seal(this.#keys.rtcp, aad, body, body, length - RTCP_HEADER_BYTES);
@@ -222,15 +222,7 @@ const wipe = (keys: SessionKeys): void => {
   }
 };
 
-const writeWord = (bytes: Uint8Array, at: number, value: number): void => {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = value >>> 16;
-  bytes[at + 2] = value >>> 8;
-  bytes[at + 3] = value;
-};
+const writeRtpIv = (salt: GcmSalt, ssrc: number, roc: number, sequence: number): void =>
+  writeGcmRtpIv(ivWords, 0, salt.word0, salt.word1, salt.word2, ssrc, roc, sequence);
 
-const writeRtpIv = (salt: Int32Array, ssrc: number, roc: number, sequence: number): void =>
-  writeGcmRtpIv(ivWords, 0, salt[0] as number, salt[1] as number, salt[2] as number, ssrc, roc, sequence);
-
-const writeRtcpIv = (salt: Int32Array, ssrc: number, index: number): void =>
-  writeGcmRtcpIv(ivWords, 0, salt[0] as number, salt[1] as number, salt[2] as number, ssrc, index);
+const writeRtcpIv = (salt: GcmSalt, ssrc: number, index: number): void => writeGcmRtcpIv(ivWords, 0, salt, ssrc, index);

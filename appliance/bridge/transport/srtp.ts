@@ -27,7 +27,8 @@ export const SRTP_PROFILES: readonly SrtpProfile[] = ["AEAD_AES_128_GCM", "AES12
 /** Direction of a context: `receive` opens what the peer sends, `send` seals what we send to it. */
 export type SrtpDirection = "receive" | "send";
 
-export type SrtpProviderName = "gnutls" | "libcrypto" | "vector" | "scalar" | "node";
+export const SRTP_PROVIDER_NAMES = ["gnutls", "libcrypto", "vector", "scalar", "node"] as const;
+export type SrtpProviderName = (typeof SRTP_PROVIDER_NAMES)[number];
 
 /** Reason codes of the packet functions: results below zero. */
 export const SRTP_MALFORMED = -1;
@@ -41,6 +42,13 @@ export const SRTP_TOO_MANY_SSRCS = -5;
 export const SRTP_KEY_EXHAUSTED = -6;
 /** The cipher library failed. */
 export const SRTP_INTERNAL = -7;
+
+export const CM_TAG_BYTES = 10;
+export const GCM_TAG_BYTES = 16;
+export const GCM_IV_BYTES = 12;
+/** Of an SRTCP packet: what is never encrypted, and the word of the E bit and the index. */
+export const RTCP_HEADER_BYTES = 8;
+export const RTCP_TRAILER_BYTES = 4;
 
 /** Bytes that protect adds at most: to RTP a tag, to RTCP a tag and the index word. */
 export const SRTP_MAX_OVERHEAD = 20;
@@ -120,7 +128,6 @@ const RTP_SEEN = 2;
 const RTCP_SEEN = 4;
 const MAX_RTCP_INDEX = 0x7fffffff;
 const MIN_RTP_HEADER = 12;
-const MIN_RTCP_HEADER = 8;
 
 /**
  * Protects or unprotects the packets of one endpoint and direction. Per packet nothing is allocated; a new SSRC may grow the table.
@@ -248,7 +255,7 @@ export class SrtpContext {
 
   /** Protects one compound RTCP packet in place. Answers its protected length. */
   protectRtcp(packet: number, length: number): number {
-    if (length < MIN_RTCP_HEADER || this.#closed) return SRTP_MALFORMED;
+    if (length < RTCP_HEADER_BYTES || this.#closed) return SRTP_MALFORMED;
     const ssrc = word(this.#bytes, packet + 4);
     let record = this.#find(ssrc, this.#last);
     if (record < 0) {
@@ -265,9 +272,9 @@ export class SrtpContext {
   /** Unprotects one compound SRTCP packet in place. Answers its plain length. */
   unprotectRtcp(packet: number, length: number): number {
     const transform = this.#transform;
-    if (length < MIN_RTCP_HEADER + transform.tagBytes + 4 || this.#closed) return SRTP_MALFORMED;
+    if (length < RTCP_HEADER_BYTES + transform.tagBytes + RTCP_TRAILER_BYTES || this.#closed) return SRTP_MALFORMED;
     const ssrc = word(this.#bytes, packet + 4);
-    const trailer = word(this.#bytes, packet + length - transform.rtcpBytesAfterIndex - 4);
+    const trailer = word(this.#bytes, packet + length - transform.rtcpBytesAfterIndex - RTCP_TRAILER_BYTES);
     const index = trailer & MAX_RTCP_INDEX;
     let record = this.#find(ssrc, this.#last);
     const known = record >= 0 && ((this.#records[record + FLAGS] as number) & RTCP_SEEN) !== 0;
