@@ -281,6 +281,28 @@ describe("VP8 simulcast", () => {
     expect(b.got.map(({ sequence }) => sequence - (first?.sequence ?? 0))).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
+  test("a camera that comes up, or comes back, is first told of with all its temporal layers and a bitrate of more than a frame", () => {
+    const { bed, a, b } = meeting();
+    watch(bed, b, 0x02);
+    const temporals = [0, 2, 1, 2];
+    let number = 0;
+    const camera = (frames: number): void => {
+      for (let each = 0; each < frames; each++, number++) {
+        frame(a, 0, number, { key: number === 0, temporal: temporals[number % 4] as number });
+        bed.advance(33);
+      }
+    };
+    const told = () => bed.eventsOf("layers").map(({ layers }) => layers.map(({ layer }) => layer));
+    for (const pauseMs of [0, 13_000, 13_470, 13_940]) {
+      bed.advance(pauseMs);
+      bed.events.length = 0;
+      camera(30);
+      expect(told().length).toBeWithin(1, 4);
+      for (const layers of told()) expect(layers).toEqual([0, 1, 2]);
+      for (const { layers } of bed.eventsOf("layers")) expect(layers[2]?.frameRate).toBeWithin(25, 35);
+    }
+  });
+
   test("a receiver's key-frame requests reach the sender, merged and throttled", () => {
     const { bed, a, b, c } = meeting();
     watch(bed, b, 0x07);

@@ -307,13 +307,20 @@ export class MediaLoop {
     if (levels.length > 0) this.state.emit({ type: "levels", levels });
   }
 
-  /** Reports a video source's layers: every second, and sooner when another one came up. */
+  /**
+   * Reports a video source's layers: every second, and sooner when another one came up. What came up is watched for a while first: its first frames show neither
+   * its temporal layers nor its bitrate, and whoever believed them would drop the layers that come next.
+   */
   #layers(nowMs: number, source: Source, second: boolean): void {
     if (source.kind !== "video") return;
     if (!second && nowMs - source.layersReportedAt < NEWS_MS) return;
     let changed = false;
-    for (let index = 0; index < source.encodings.length; index++)
-      if (source.encodings[index]?.layers.changed === true) changed = true;
+    for (let index = 0; index < source.encodings.length; index++) {
+      const layers = source.encodings[index]?.layers;
+      if (layers?.changed !== true) continue;
+      if (layers.isYoung(nowMs, NEWS_MS)) return;
+      changed = true;
+    }
     if (!second && !changed) return;
     source.layersReportedAt = nowMs;
     const layers: LayerState[] = [];

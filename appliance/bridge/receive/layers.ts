@@ -51,6 +51,11 @@ export class LayerMeter {
     }
   }
 
+  /** Whether the window has been open for less than `ms`. After one without packets it opens with the next packet. */
+  isYoung(nowMs: number, ms: number): boolean {
+    return this.#startedAt >= 0 && nowMs - this.#startedAt < ms;
+  }
+
   /** Ends the window: the layers that were alive in it, low to high. Cold: allocates. */
   take(nowMs: number): LayerRate[] {
     const seconds = Math.max(nowMs - this.#startedAt, 1) / 1000;
@@ -81,7 +86,7 @@ export class LayerMeter {
     for (let cell = 0; cell < SPATIAL * TEMPORAL; cell++) this.#known[cell] = this.#bytes[cell] === 0 ? 0 : 1;
     this.#bytes.fill(0);
     this.#frames.fill(0);
-    this.#startedAt = nowMs;
+    this.#startedAt = layers.length === 0 ? -1 : nowMs;
     this.changed = false;
     return layers;
   }

@@ -200,7 +200,13 @@ test("layers: rates are cumulative, heights are kept, a new one is news once", (
   second(1000);
   expect(meter.changed).toBe(false);
   expect(meter.take(2000).length).toBe(2);
+  expect(meter.isYoung(2100, 250)).toBe(true);
   expect(meter.take(3000)).toEqual([]);
+  // Nothing for a while: the window opens with what comes, and silence before it does not thin the rates.
+  expect(meter.isYoung(3000, 250)).toBe(false);
+  second(5000);
+  expect([meter.isYoung(5240, 250), meter.isYoung(5250, 250)]).toEqual([true, false]);
+  expect(meter.take(6000).map(({ bitrateBps }) => bitrateBps)).toEqual([120_000, 240_000]);
 });
 
 test("a report block carries the newest sender report and its age", () => {
