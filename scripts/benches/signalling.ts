@@ -111,7 +111,9 @@ async function measure(subject: Subject, { say, progress }: BenchContext): Promi
           enter = percentiles(mark.entered);
           cpuMsPerJoin = rounded((seconds * 1000) / mark.latencies.length);
           say(`    connect, log in, enter ${show(join)}; enter alone ${show(enter)}`);
-          say(`    processor ${cpuMsPerJoin} ms a join (${Math.round((100 * seconds) / elapsed)} % of the core)`);
+          say(
+            `    processor ${cpuMsPerJoin} ms a join (${Math.round((100 * seconds) / elapsed)} % of the core; ${Math.floor(1000 / cpuMsPerJoin)} joins a second would fill it)`,
+          );
           say(
             `    PSS ${idleMb.toFixed(1)} MB before, ${joinedMb.toFixed(1)} MB with ${CLIENTS}: ${(((joinedMb - idleMb) * 1024) / CLIENTS).toFixed(1)} kB a client`,
           );

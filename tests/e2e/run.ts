@@ -16,6 +16,8 @@ import { EVIDENCE_VARIABLE, evidenceFolder } from "./evidence.ts";
 const here = dirname(Bun.fileURLToPath(import.meta.url));
 const root = resolve(here, "../..");
 const INSIDE = "PARLEY_E2E_NAMESPACE";
+const SETTLE_MS = 15_000;
+const SETTLE_EVERY_MS = 50;
 
 function enterNamespace(): number {
   const flags = process.getuid?.() === 0 ? ["--net", "--mount"] : ["--user", "--map-root-user", "--net", "--mount"];
@@ -54,7 +56,19 @@ function makeNetwork(): boolean {
       return false;
     }
   }
-  return true;
+  return settle();
+}
+
+/** Its IPv6 addresses are tried out first (RFC 4862 section 5.4). A browser that sees one become good ends its page loads with ERR_NETWORK_CHANGED. */
+function settle(): boolean {
+  const end = performance.now() + SETTLE_MS;
+  while (performance.now() < end) {
+    const { status, stdout } = spawnSync("ip", ["-6", "address", "show", "tentative"], { encoding: "utf8" });
+    if (status !== 0 || stdout.trim() === "") return true; // a kernel without IPv6 has none to wait for
+    Bun.sleepSync(SETTLE_EVERY_MS);
+  }
+  console.error(`end-to-end tests: the namespace's IPv6 addresses are not ready after ${SETTLE_MS} ms`);
+  return false;
 }
 
 function runTests(): number {
