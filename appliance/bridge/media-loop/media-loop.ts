@@ -316,9 +316,9 @@ export class MediaLoop {
     if (!second && nowMs - source.layersReportedAt < NEWS_MS) return;
     let changed = false;
     for (let index = 0; index < source.encodings.length; index++) {
-      const layers = source.encodings[index]?.layers;
-      if (layers?.changed !== true) continue;
-      if (layers.isYoung(nowMs, NEWS_MS)) return;
+      const meter = source.encodings[index]?.layers;
+      if (meter?.changed !== true) continue;
+      if (meter.isYoung(nowMs, NEWS_MS)) return;
       changed = true;
     }
     if (!second && !changed) return;

@@ -7,7 +7,7 @@ import { type Pointer, ptr } from "bun:ffi";
 import type { SrtpProfile } from "../media-commands.ts";
 import { address, type Libcrypto, loadLibcrypto, OctetParam, type ProviderCipher } from "../native/libcrypto.ts";
 import { Pinned } from "../native/pinned.ts";
-import { write32 } from "../rtp/bytes.ts";
+import { read16, readInt32, write32 } from "../rtp/bytes.ts";
 import {
   CM_TAG_BYTES,
   GCM_IV_BYTES,
@@ -190,9 +190,9 @@ class CounterTransform implements SrtpTransform {
     const end = length - CM_TAG_BYTES;
     const { bytes, scratch } = this.#shared;
     const tag = packet + end;
-    const tag0 = word(bytes, tag);
-    const tag1 = word(bytes, tag + 4);
-    const tag2 = half(bytes, tag + 8);
+    const tag0 = readInt32(bytes, tag);
+    const tag1 = readInt32(bytes, tag + 4);
+    const tag2 = read16(bytes, tag + 8);
     this.#shared.hmac(this.#rtp.inner, this.#rtp.outer, packet, end, roc, true);
     if (!this.#sameTag(tag0, tag1, tag2)) return SRTP_AUTHENTICATION;
     writeCounterIv(scratch, IV, this.#rtp.salt, ssrc, roc, sequence);
@@ -216,9 +216,9 @@ class CounterTransform implements SrtpTransform {
     const end = length - CM_TAG_BYTES;
     const { bytes, scratch } = this.#shared;
     const tag = packet + end;
-    const tag0 = word(bytes, tag);
-    const tag1 = word(bytes, tag + 4);
-    const tag2 = half(bytes, tag + 8);
+    const tag0 = readInt32(bytes, tag);
+    const tag1 = readInt32(bytes, tag + 4);
+    const tag2 = read16(bytes, tag + 8);
     this.#shared.hmac(this.#rtcp.inner, this.#rtcp.outer, packet, end, 0, false);
     if (!this.#sameTag(tag0, tag1, tag2)) return SRTP_AUTHENTICATION;
     const plain = end - RTCP_TRAILER_BYTES;
@@ -425,11 +425,3 @@ class GcmTransform implements SrtpTransform {
     return gcm.final(cipher, ivAt, lengthAt, GCM_TAG_BYTES) === 1;
   }
 }
-
-const word = (bytes: Uint8Array, at: number): number =>
-  ((bytes[at] as number) << 24) |
-  ((bytes[at + 1] as number) << 16) |
-  ((bytes[at + 2] as number) << 8) |
-  (bytes[at + 3] as number);
-
-const half = (bytes: Uint8Array, at: number): number => ((bytes[at] as number) << 8) | (bytes[at + 1] as number);

@@ -6,6 +6,7 @@
  * Declines: MKI, key derivation rates other than 0, SRTCP without encryption on the sending side, the 32-bit tag profile.
  */
 import type { SrtpMaster, SrtpProfile } from "../media-commands.ts";
+import { readInt32 } from "../rtp/bytes.ts";
 import { clearReplayWindow, markReplayWindow, REPLAY_WINDOW_WORDS, replayVerdict } from "./replay-window.ts";
 import { type SessionKeys, sessionKeys } from "./srtp-keys.ts";
 
@@ -174,7 +175,7 @@ export class SrtpContext {
     if (headerBytes < MIN_RTP_HEADER || payloadBytes < 0 || this.#closed) return SRTP_MALFORMED;
     const bytes = this.#bytes;
     const sequence = ((bytes[destination + 2] as number) << 8) | (bytes[destination + 3] as number);
-    const ssrc = word(bytes, destination + 8);
+    const ssrc = readInt32(bytes, destination + 8);
     let record = this.#find(ssrc, place);
     if (record < 0) {
       record = this.#insert(ssrc);
@@ -211,7 +212,7 @@ export class SrtpContext {
       return SRTP_MALFORMED;
     const bytes = this.#bytes;
     const sequence = ((bytes[packet + 2] as number) << 8) | (bytes[packet + 3] as number);
-    const ssrc = word(bytes, packet + 8);
+    const ssrc = readInt32(bytes, packet + 8);
     let record = this.#find(ssrc, this.#last);
     let roc = 0;
     let step = 0;
@@ -256,7 +257,7 @@ export class SrtpContext {
   /** Protects one compound RTCP packet in place. Answers its protected length. */
   protectRtcp(packet: number, length: number): number {
     if (length < RTCP_HEADER_BYTES || this.#closed) return SRTP_MALFORMED;
-    const ssrc = word(this.#bytes, packet + 4);
+    const ssrc = readInt32(this.#bytes, packet + 4);
     let record = this.#find(ssrc, this.#last);
     if (record < 0) {
       record = this.#insert(ssrc);
@@ -273,8 +274,8 @@ export class SrtpContext {
   unprotectRtcp(packet: number, length: number): number {
     const transform = this.#transform;
     if (length < RTCP_HEADER_BYTES + transform.tagBytes + RTCP_TRAILER_BYTES || this.#closed) return SRTP_MALFORMED;
-    const ssrc = word(this.#bytes, packet + 4);
-    const trailer = word(this.#bytes, packet + length - transform.rtcpBytesAfterIndex - RTCP_TRAILER_BYTES);
+    const ssrc = readInt32(this.#bytes, packet + 4);
+    const trailer = readInt32(this.#bytes, packet + length - transform.rtcpBytesAfterIndex - RTCP_TRAILER_BYTES);
     const index = trailer & MAX_RTCP_INDEX;
     let record = this.#find(ssrc, this.#last);
     const known = record >= 0 && ((this.#records[record + FLAGS] as number) & RTCP_SEEN) !== 0;
@@ -402,10 +403,3 @@ const hash = (ssrc: number): number => {
   const mixed = Math.imul(ssrc ^ (ssrc >>> 16), 0x45d9f3b);
   return mixed ^ (mixed >>> 15);
 };
-
-/** Big-endian word as signed 32-bit integer. */
-const word = (bytes: Uint8Array, at: number): number =>
-  ((bytes[at] as number) << 24) |
-  ((bytes[at + 1] as number) << 16) |
-  ((bytes[at + 2] as number) << 8) |
-  (bytes[at + 3] as number);
